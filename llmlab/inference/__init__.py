@@ -1,0 +1,30 @@
+"""Writing text with a trained model: sampling, streaming, and the key-value cache."""
+
+from llmlab.inference.cache import KeyValueCache, LayerCache
+from llmlab.inference.generation import (
+    NextLogits,
+    generate,
+    generate_tokens,
+    stream,
+    window_start,
+)
+from llmlab.inference.sampling import (
+    Sampling,
+    control_repetition,
+    draw,
+    next_token_probabilities,
+)
+
+__all__ = [
+    "KeyValueCache",
+    "LayerCache",
+    "NextLogits",
+    "Sampling",
+    "control_repetition",
+    "draw",
+    "generate",
+    "generate_tokens",
+    "next_token_probabilities",
+    "stream",
+    "window_start",
+]

@@ -1,0 +1,109 @@
+"""The key-value cache: what lets a model write its next token without re-reading the text.
+
+A causal model never changes its mind about earlier positions, so their keys and values can be
+kept. One new token then costs one row of attention, and memory grows by 2 L G K numbers a token.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+class LayerCache:
+    """Keys and values of one layer, in buffers that double when they are full.
+
+    Appending writes into spare room, so n appends copy O(n) numbers in all and not O(n²).
+    It is meant for inference: call the model under ``torch.no_grad``.
+    """
+
+    def __init__(self, capacity: int = 0):
+        self.length = 0
+        self._capacity = capacity
+        self._keys: torch.Tensor | None = None
+        self._values: torch.Tensor | None = None
+
+    def append(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keep keys and values (B, G, T, K) of T new tokens; return those of every token so far.
+
+        What comes back, (B, G, S, K) twice, are views of the buffers: read them, do not write.
+
+        Raises:
+            ValueError: if the new tensors do not fit what is already kept.
+        """
+        self._make_room(keys, values)
+        end = self.length + keys.shape[-2]
+        self._keys[..., self.length : end, :] = keys
+        self._values[..., self.length : end, :] = values
+        self.length = end
+        return self._keys[..., :end, :], self._values[..., :end, :]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the buffers take, spare room included."""
+        return sum(b.nbytes for b in (self._keys, self._values) if b is not None)
+
+    def _make_room(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        needed = self.length + keys.shape[-2]
+        if self._keys is None:
+            self._capacity = max(self._capacity, needed)
+            self._keys = _with_time(keys, self._capacity)
+            self._values = _with_time(values, self._capacity)
+            return
+        for name, new, kept in (("keys", keys, self._keys), ("values", values, self._values)):
+            if _without_time(new) != _without_time(kept):
+                raise ValueError(
+                    f"{name} must have the batch, heads and width of those already cached, "
+                    f"{_without_time(kept)}: got {_without_time(new)}."
+                )
+        if needed > self._capacity:
+            self._capacity = max(2 * self._capacity, needed)
+            self._keys = self._moved(self._keys)
+            self._values = self._moved(self._values)
+
+    def _moved(self, buffer: torch.Tensor) -> torch.Tensor:
+        larger = _with_time(buffer, self._capacity)
+        larger[..., : self.length, :] = buffer[..., : self.length, :]
+        return larger
+
+
+class KeyValueCache:
+    """One ``LayerCache`` a layer; give it to a model as ``model(new_tokens, cache=cache)``.
+
+    Args:
+        layers: number of layers, L.
+        capacity: tokens to make room for at the first append; the buffers grow beyond it.
+
+    Raises:
+        ValueError: if layers < 1 or capacity < 0.
+    """
+
+    def __init__(self, layers: int, capacity: int = 0):
+        if layers < 1:
+            raise ValueError(f"layers must be 1 or more: got {layers}.")
+        if capacity < 0:
+            raise ValueError(f"capacity must be 0 or more tokens: got {capacity}.")
+        self._layers = [LayerCache(capacity) for _ in range(layers)]
+
+    def __getitem__(self, layer: int) -> LayerCache:
+        return self._layers[layer]
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    @property
+    def length(self) -> int:
+        """Tokens that every layer has kept."""
+        return self._layers[-1].length
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the buffers of all layers take."""
+        return sum(layer.nbytes for layer in self._layers)
+
+
+def _with_time(like: torch.Tensor, time: int) -> torch.Tensor:
+    return like.new_empty((*like.shape[:-2], time, like.shape[-1]))
+
+
+def _without_time(tensor: torch.Tensor) -> tuple[int, ...]:
+    return (*tensor.shape[:-2], tensor.shape[-1])

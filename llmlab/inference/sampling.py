@@ -1,0 +1,130 @@
+"""From logits to one token: temperature, top-k, top-p, repetition control, and the draw itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen.
+
+    Args:
+        temperature: logits are divided by it; 0 is greedy, 1 is the model's own distribution.
+        top_k: keep only the k most probable tokens (Fan et al., 2018).
+        top_p: keep the fewest most probable tokens that hold at least p of the probability
+            (nucleus sampling, Holtzman et al., 2020).
+        repetition_penalty: logits of tokens already in the text are divided by it if positive and
+            multiplied if negative (Keskar et al., 2019, CTRL, section 4.1). It suits vocabularies
+            of word pieces: in a text of characters every letter has been used.
+        no_repeat_ngram: never write the same n tokens twice (Paulus et al., 2018); this is the
+            repetition control that suits characters, with n of 10 or so.
+
+    Raises:
+        ValueError: if a value is outside its range.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    repetition_penalty: float = 1.0
+    no_repeat_ngram: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+            raise ValueError(
+                f"temperature must be a finite number, 0 (greedy) or more: got {self.temperature}."
+            )
+        for name, value in (("top_k", self.top_k), ("no_repeat_ngram", self.no_repeat_ngram)):
+            if value is not None and (value != int(value) or value < 1):
+                raise ValueError(f"{name} must be None or a whole number from 1: got {value}.")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must be None or above 0 and at most 1: got {self.top_p}.")
+        if not (math.isfinite(self.repetition_penalty) and self.repetition_penalty > 0):
+            raise ValueError(
+                "repetition_penalty must be a finite number above 0 (1 is off): "
+                f"got {self.repetition_penalty}."
+            )
+
+
+def next_token_probabilities(
+    logits: torch.Tensor,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+) -> torch.Tensor:
+    """Probabilities (..., V) that the next token is drawn from, given logits (..., V).
+
+    Temperature comes first, then top-k, then top-p among what top-k left. Tokens that were cut
+    have probability exactly 0, the others sum to 1. Equal logits are ranked by token id, so that
+    top-k keeps exactly k.
+
+    Raises:
+        ValueError: if an argument is out of range (see ``Sampling``) or the logits hold NaN.
+    """
+    Sampling(temperature, top_k, top_p)
+    if logits.isnan().any():
+        raise ValueError("logits must be numbers: got NaN, so the model's weights are broken.")
+    logits = logits.double()
+    ranked, order = logits.sort(dim=-1, descending=True, stable=True)
+    # Taking the largest logit off first keeps tiny temperatures from overflowing.
+    ranked = ranked - ranked[..., :1]
+    if temperature == 0:
+        top_k = 1
+    else:
+        ranked = ranked / temperature
+    if top_k is not None:
+        ranked[..., top_k:] = -math.inf
+    probabilities = ranked.softmax(dim=-1)
+    if top_p is not None and top_p < 1:
+        before = probabilities.cumsum(dim=-1) - probabilities
+        probabilities = probabilities.masked_fill(before >= top_p, 0.0)
+        probabilities = probabilities / probabilities.sum(dim=-1, keepdim=True)
+    return torch.zeros_like(probabilities).scatter_(-1, order, probabilities)
+
+
+def control_repetition(
+    logits: torch.Tensor, tokens: torch.Tensor, sampling: Sampling
+) -> torch.Tensor:
+    """Logits (B, V) with repetition made less likely, given each row's text so far (B, T)."""
+    if sampling.repetition_penalty != 1:
+        seen = torch.zeros_like(logits, dtype=torch.bool).scatter_(1, tokens, True)
+        penalty = sampling.repetition_penalty
+        weaker = torch.where(logits > 0, logits / penalty, logits * penalty)
+        logits = torch.where(seen, weaker, logits)
+    if sampling.no_repeat_ngram is not None:
+        logits = torch.stack(
+            [
+                _ban_repeats(row, text, sampling.no_repeat_ngram)
+                for row, text in zip(logits, tokens, strict=True)
+            ]
+        )
+    return logits
+
+
+def _ban_repeats(logits: torch.Tensor, tokens: torch.Tensor, n: int) -> torch.Tensor:
+    """Logits (V,) at -inf for each token that would complete n tokens already in ``tokens``."""
+    if len(tokens) < n:
+        return logits
+    ngrams = tokens.unfold(0, n, 1)
+    repeats = (ngrams[:, :-1] == tokens[len(tokens) - n + 1 :]).all(dim=1)
+    banned = logits.index_fill(0, ngrams[repeats, -1], -math.inf)
+    # With every token banned there is nothing left to write: repeating is the lesser evil.
+    return logits if banned.isneginf().all() else banned
+
+
+def draw(probabilities: torch.Tensor, uniforms: Sequence[float]) -> torch.Tensor:
+    """Tokens (B,) drawn from probabilities (B, V) with one number in [0, 1) a row.
+
+    The token is the first whose cumulative probability exceeds the number. Unlike
+    ``torch.multinomial`` this takes one random number a row, so a row draws the same token in a
+    batch as alone, and a change in the last bits of the logits hardly ever changes the token.
+    """
+    cumulative = probabilities.cpu().double().cumsum(dim=-1)
+    cumulative = cumulative / cumulative[:, -1:]
+    points = torch.tensor(uniforms, dtype=torch.float64).unsqueeze(1)
+    return torch.searchsorted(cumulative, points, right=True).squeeze(1)
