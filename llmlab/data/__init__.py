@@ -1,0 +1,53 @@
+"""Text and tokens: where corpora come from, how they become ids, and how ids become batches."""
+
+from llmlab.data.artifacts import ARTIFACTS, Artifact, ArtifactError, cache_folder, fetch
+from llmlab.data.batches import (
+    IGNORE,
+    Batch,
+    MaskedWindows,
+    RandomWindows,
+    SequentialWindows,
+    mask_tokens,
+    pack,
+)
+from llmlab.data.corpora import (
+    Corpus,
+    Document,
+    corpus_names,
+    load_corpus,
+    load_corpus_or_synthetic,
+    synthetic_corpus,
+)
+from llmlab.data.tokenizers import (
+    ByteTokenizer,
+    CharTokenizer,
+    Tokenizer,
+    TokenizerError,
+    load_tokenizer,
+)
+
+__all__ = [
+    "ARTIFACTS",
+    "IGNORE",
+    "Artifact",
+    "ArtifactError",
+    "Batch",
+    "ByteTokenizer",
+    "CharTokenizer",
+    "Corpus",
+    "Document",
+    "MaskedWindows",
+    "RandomWindows",
+    "SequentialWindows",
+    "Tokenizer",
+    "TokenizerError",
+    "cache_folder",
+    "corpus_names",
+    "fetch",
+    "load_corpus",
+    "load_corpus_or_synthetic",
+    "load_tokenizer",
+    "mask_tokens",
+    "pack",
+    "synthetic_corpus",
+]

@@ -1,0 +1,195 @@
+"""Tokenizers that need no training to speak of: one id a character, or one id a byte.
+
+All tokenizers have the same face: ``encode`` text to ids, ``decode`` ids to text, ``tokens`` for
+the visible pieces, ``vocab_size``, and JSON files through ``save`` and :func:`load_tokenizer`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+__all__ = ["ByteTokenizer", "CharTokenizer", "Tokenizer", "TokenizerError", "load_tokenizer"]
+
+
+class TokenizerError(ValueError):
+    """A text that cannot be encoded, ids that cannot be decoded, or a damaged tokenizer file."""
+
+
+class Tokenizer(ABC):
+    """Text to ids and back.
+
+    ``decode(encode(text)) == text`` for every text the tokenizer accepts.
+    """
+
+    kind: ClassVar[str]
+    _kinds: ClassVar[dict[str, type[Tokenizer]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        Tokenizer._kinds[cls.kind] = cls
+
+    @property
+    @abstractmethod
+    def vocab_size(self) -> int:
+        """How many ids there are: 0 to ``vocab_size - 1``."""
+
+    @abstractmethod
+    def encode(self, text: str) -> list[int]:
+        """The ids of ``text``.
+
+        Raises:
+            TokenizerError: a character the tokenizer cannot represent, with its position.
+        """
+
+    @abstractmethod
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of ``ids``; bytes that are not UTF-8 become U+FFFD.
+
+        Raises:
+            TokenizerError: an id out of range.
+        """
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """What a JSON file holds; its ``"kind"`` says which class reads it."""
+
+    @classmethod
+    @abstractmethod
+    def from_dict(cls, data: dict[str, Any]) -> Tokenizer:
+        """The tokenizer :meth:`to_dict` described."""
+
+    def tokens(self, text: str) -> list[str]:
+        """The pieces ``text`` is cut into, one string an id."""
+        return [self.decode([token]) for token in self.encode(text)]
+
+    def save(self, path: str | Path) -> None:
+        """Write a JSON file, whole or not at all."""
+        path = Path(path)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            draft.write_text(json.dumps(self.to_dict()), encoding="utf-8")
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(vocab_size={self.vocab_size})"
+
+
+class CharTokenizer(Tokenizer):
+    """One id a character, for the characters of one text; ids follow the characters' order."""
+
+    kind = "char"
+
+    def __init__(self, characters: Sequence[str]) -> None:
+        self.characters = tuple(characters)
+        self._ids = {character: i for i, character in enumerate(self.characters)}
+        if not self.characters:
+            raise TokenizerError("characters must hold at least one character: got none.")
+        if len(self._ids) < len(self.characters) or any(len(c) != 1 for c in self.characters):
+            raise TokenizerError("characters must be single characters without repetition.")
+
+    @classmethod
+    def train(cls, text: str) -> CharTokenizer:
+        """The tokenizer of every character in ``text``."""
+        if not text:
+            raise TokenizerError("text must hold at least one character: got an empty string.")
+        return cls(sorted(set(text)))
+
+    @property
+    def vocab_size(self) -> int:
+        """How many characters are known."""
+        return len(self.characters)
+
+    def encode(self, text: str) -> list[int]:
+        """One id a character."""
+        try:
+            return list(map(self._ids.__getitem__, text))
+        except KeyError as error:
+            place = text.index(error.args[0])
+            raise TokenizerError(
+                f"text holds {error.args[0]!r} at position {place}, which is none of the "
+                f"{self.vocab_size} characters this tokenizer was trained on."
+            ) from None
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """One character an id."""
+        ids = list(ids)
+        _check_range(ids, self.vocab_size)
+        return "".join(map(self.characters.__getitem__, ids))
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"kind": "char", "characters": [...]}``."""
+        return {"kind": self.kind, "characters": list(self.characters)}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> CharTokenizer:
+        """From :meth:`to_dict`."""
+        return cls(data["characters"])
+
+
+class ByteTokenizer(Tokenizer):
+    """One id a byte of the text's UTF-8: 256 ids, every text, no training."""
+
+    kind = "byte"
+    vocab_size = 256
+
+    def encode(self, text: str) -> list[int]:
+        """One id a byte."""
+        return list(utf8(text))
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of the bytes."""
+        ids = list(ids)
+        _check_range(ids, self.vocab_size)
+        return bytes(ids).decode("utf-8", errors="replace")
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"kind": "byte"}``."""
+        return {"kind": self.kind}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> ByteTokenizer:
+        """From :meth:`to_dict`."""
+        return cls()
+
+
+def load_tokenizer(path: str | Path) -> Tokenizer:
+    """The tokenizer a JSON file holds, of whichever kind.
+
+    Raises:
+        FileNotFoundError: no such file.
+        TokenizerError: the file is damaged or of an unknown kind.
+    """
+    content = Path(path).read_bytes()
+    try:
+        data = json.loads(content)
+        return Tokenizer._kinds[data["kind"]].from_dict(data)
+    except (ValueError, KeyError, TypeError) as error:
+        kinds = ", ".join(sorted(Tokenizer._kinds))
+        raise TokenizerError(
+            f"path must be an undamaged tokenizer file of kind {kinds}: {path} is not "
+            f"({type(error).__name__}: {error})."
+        ) from error
+
+
+def utf8(text: str) -> bytes:
+    """The bytes of ``text``, refusing lone surrogates (halves of a character, not text)."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise TokenizerError(
+            f"text must be valid Unicode: position {error.start} holds the lone surrogate "
+            f"{text[error.start]!r}."
+        ) from None
+
+
+def _check_range(ids: list[int], vocab_size: int) -> None:
+    if ids and not (min(ids) >= 0 and max(ids) < vocab_size):
+        wrong = next(i for i in ids if not 0 <= i < vocab_size)
+        raise TokenizerError(f"ids must lie in 0..{vocab_size - 1}: got {wrong}.")
