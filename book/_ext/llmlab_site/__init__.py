@@ -1,0 +1,66 @@
+"""The book's own Sphinx extension: a site that serves everything itself.
+
+It vendors MathJax, fonts and the widgets' loader, drops what the default build would load from
+other hosts, and reads a chapter again when its notebook was executed again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx_thebe import init_thebe_core
+
+from .assets import EXTENSION, copy_assets
+from .widget_state import externalise
+
+EXECUTED = "executed.json"  # written by book/build.py beside the site
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.connect("builder-inited", drop_thebe)
+    app.connect("builder-inited", add_static_files)
+    app.connect("env-get-outdated", changed_notebooks)
+    app.connect("build-finished", finish)
+    app.add_css_file("llmlab.css", priority=900)
+    app.add_js_file("mount.js", type="module", priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def drop_thebe(app: Sphinx) -> None:
+    """Keep sphinx-thebe from adding its scripts, which come from another host."""
+    for listeners in list(app.events.listeners.values()):
+        for listener in listeners:
+            if listener.handler is init_thebe_core:
+                app.disconnect(listener.id)
+
+
+def add_static_files(app: Sphinx) -> None:
+    """Copy our styles and scripts, and the vendored assets, into the site."""
+    static = Path(app.outdir) / "_static"
+    for path in (EXTENSION / "static").iterdir():
+        static.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, static / path.name)
+    copy_assets(static)
+
+
+def changed_notebooks(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:
+    """Name the chapters whose outputs are newer than the ones Sphinx read last time."""
+    path = Path(app.srcdir) / "_build" / EXECUTED
+    now = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    before = getattr(env, "llmlab_executed", {})
+    env.llmlab_executed = now
+    return [name for name, key in now.items() if before.get(name) != key and name in env.found_docs]
+
+
+def finish(app: Sphinx, error: Exception | None) -> None:
+    """Slim the pages once all of them are written."""
+    if error is None and app.builder.format == "html":
+        externalise(Path(app.outdir))

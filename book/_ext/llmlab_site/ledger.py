@@ -1,0 +1,137 @@
+"""Pages that the executed notebooks write: the ledger of claims, and the opening of the index."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import nbformat
+
+CARD = re.compile(
+    r"""class=["'][^"']*\bllmlab-claim\b[^>]*?data-claim=(["'])(?P<json>.*?)\1""", re.S
+)
+OPENING = "opening"
+
+INTRODUCTION = """# The ledger of claims
+
+Each row is a statement about language models that a widely read survey makes and that a chapter of
+this book examined. *Verdict* is what became of it; *measured* stands beside the bound that was
+written down beforehand, for the worst of three random seeds. Follow the chapter to the cell that
+produced the number.
+"""
+
+
+def collect_claims(executed: Mapping[str, Path]) -> list[dict]:
+    """Return the claims that the executed notebooks settled, each with its ``document``.
+
+    Args:
+        executed: document name and executed file of each notebook, in the order of the book.
+
+    Raises:
+        ValueError: a claim card holds no readable JSON, or a measurement does not hold.
+    """
+    claims = []
+    for document, path in executed.items():
+        for text in _html_outputs(path):
+            for match in CARD.finditer(text):
+                claims.append(_parse(match["json"], document))
+    return claims
+
+
+def ledger_page(claims: list[dict], titles: Mapping[str, str]) -> str:
+    """Return the Markdown of the ledger: a table for each chapter that settled a claim."""
+    held = len({claim["id"] for claim in claims})
+    lines = [INTRODUCTION, f"So far {held} claims are settled.\n" if held else ""]
+    for document, title in titles.items():
+        rows = [_row(claim) for claim in claims if claim["document"] == document]
+        if rows:
+            lines += [f"## {title}\n", _table(rows, title)]
+    if not claims:
+        lines.append("No chapter has settled a claim yet.\n")
+    return "\n".join(lines)
+
+
+def opening_page(executed: Mapping[str, Path]) -> str:
+    """Return what the cells tagged ``opening`` printed, to stand at the top of the index."""
+    texts = []
+    for path in executed.values():
+        for cell in nbformat.read(path, as_version=4).cells:
+            if OPENING in cell.metadata.get("tags", []):
+                texts += [_text(output) for output in cell.get("outputs", [])]
+    text = "".join(texts).strip()
+    if not text:
+        return "\n"
+    return f'<pre class="llmlab-opening">{html.escape(text)}</pre>\n'
+
+
+def chapter_title(notebook: Path) -> str:
+    """Return the first heading of a notebook, without its Markdown mark."""
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        found = re.search(r"^# +(.+)$", cell.source, re.M) if cell.cell_type == "markdown" else None
+        if found:
+            return found[1].strip()
+    return notebook.stem
+
+
+def _html_outputs(path: Path) -> list[str]:
+    cells = nbformat.read(path, as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    return [output.data["text/html"] for output in outputs if "text/html" in output.get("data", {})]
+
+
+def _text(output: nbformat.NotebookNode) -> str:
+    return output.get("text") or output.get("data", {}).get("text/plain", "")
+
+
+def _parse(attribute: str, document: str) -> dict:
+    try:
+        claim = json.loads(html.unescape(attribute))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"A claim card in {document} holds no readable JSON: {error}.") from error
+    if not claim.get("holds"):
+        raise ValueError(f"Claim {claim.get('id')} does not hold in {document}.")
+    return {**claim, "document": document}
+
+
+def _row(claim: dict) -> str:
+    cells = {
+        "Claim": f"<b>{_escape(claim['id'])}</b> {_escape(claim['claim'])}",
+        "Verdict": _escape(claim["verdict"]),
+        "Measured": f"{_measured(claim['measured'])}<br><small>bound: "
+        f"{_escape(claim['accept'])}</small>",
+        "Cell": f'<a href="../{claim["document"]}.html#claim-{_escape(claim["id"])}">'
+        f"see {_escape(claim['id'])} measured</a>",
+    }
+    columns = "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in cells.items())
+    return f"<tr>{columns}</tr>"
+
+
+def _table(rows: list[str], title: str) -> str:
+    head = "".join(
+        f'<th scope="col">{name}</th>' for name in ("Claim", "Verdict", "Measured", "Cell")
+    )
+    caption = f'<caption class="visually-hidden">Claims settled in {_escape(title)}</caption>'
+    body = "\n".join(rows)
+    return (
+        f'<table class="llmlab-ledger">{caption}<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody></table>\n"
+    )
+
+
+def _measured(measured: dict | str) -> str:
+    if not isinstance(measured, dict):
+        return _escape(str(measured))
+    return "; ".join(
+        f"{_escape(name)} {_escape(_number(value))}" for name, value in measured.items()
+    )
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=True)

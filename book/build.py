@@ -1,0 +1,151 @@
+"""Build the website: web assets, executed chapters, the ledger of claims, the pages.
+
+Run it from anywhere as ``python book/build.py``. It may be interrupted at any time: what was
+finished is kept, and the next run continues. Without changes it executes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+
+from llmlab_site import EXECUTED  # noqa: E402
+from llmlab_site.assets import AssetsFailed, install_assets  # noqa: E402
+from llmlab_site.execution import NotebookFailed, execute_notebooks  # noqa: E402
+from llmlab_site.ledger import chapter_title, collect_claims, ledger_page, opening_page  # noqa: E402
+
+BUILD = ROOT / "_build"
+HTML = BUILD / "html"
+
+
+def main() -> int:
+    """Build the site and return the exit status."""
+    start = time.monotonic()
+    try:
+        with stage("web assets"):
+            if not install_assets():
+                print("  unchanged")
+        with stage("notebooks"):
+            chapters = chapter_paths()
+            executed = execute_notebooks(chapters, ROOT, BUILD / ".jupyter_cache")
+        with stage("claims"):
+            write_generated_pages(chapters, executed)
+        with stage("pages"):
+            status = build_pages(executed)
+    except (AssetsFailed, NotebookFailed, ValueError, FileNotFoundError) as error:
+        print(f"\nThe book was not built. {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. What was finished is kept; run it again to go on.", file=sys.stderr)
+        return 130
+    if status:
+        print("\nThe book was not built: Sphinx reported the problems above.", file=sys.stderr)
+        return 1
+    print(f"\nThe book is built in {time.monotonic() - start:.0f} s: {HTML / 'index.html'}")
+    print("Look at it with: make serve")
+    return 0
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Print the name of a stage, and its time when it is done."""
+    start = time.monotonic()
+    print(f"{name} ...", flush=True)
+    yield
+    print(f"{name}: {time.monotonic() - start:.1f} s", flush=True)
+
+
+def chapter_paths() -> list[Path]:
+    """Return the notebooks that ``_toc.yml`` lists, in the order of the book.
+
+    Raises:
+        FileNotFoundError: one of them does not exist.
+    """
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    entries = [*toc.get("chapters", []), *(e for part in toc["parts"] for e in part["chapters"])]
+    names = [entry["file"] for entry in entries if entry["file"].startswith("notebooks/")]
+    paths = [ROOT / f"{name}.ipynb" for name in names]
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"_toc.yml lists {path.relative_to(ROOT)}, which is not there.")
+    return paths
+
+
+def write_generated_pages(chapters: list[Path], executed: dict[str, Path]) -> None:
+    """Write the ledger, the index's opening, and the record of what was executed."""
+    claims = collect_claims(executed)
+    titles = {name: chapter_title(path) for name, path in zip(executed, chapters, strict=True)}
+    write_if_changed(ROOT / "book" / "claims.md", ledger_page(claims, titles))
+    write_if_changed(ROOT / "book" / "_generated" / "opening.md", opening_page(executed))
+    keys = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in executed.items()}
+    write_if_changed(BUILD / EXECUTED, json.dumps(keys, indent=1))
+    print(f"  {len(claims)} settled")
+
+
+def write_if_changed(path: Path, text: str) -> None:
+    """Write a file unless it holds this text already, so that Sphinx sees no change."""
+    if not path.is_file() or path.read_text("utf-8") != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+
+def build_pages(executed: dict[str, Path]) -> int:
+    """Run jupyter-book with warnings as errors and return its exit status.
+
+    Sphinx rewrites only the pages whose source changed; when what every page shows changed (its
+    navigation, its theme), the whole site is written anew.
+    """
+    stamp = BUILD / ".pages"
+    shared = shared_hash(executed)
+    if not stamp.is_file() or stamp.read_text() != shared:
+        shutil.rmtree(HTML, ignore_errors=True)
+        shutil.rmtree(BUILD / ".doctrees", ignore_errors=True)
+    stamp.unlink(missing_ok=True)
+    program = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, "build", str(ROOT)]
+    result = subprocess.run(
+        [*command, "--warningiserror", "--keep-going", "--quiet"],
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},  # of Sphinx's dependencies, not of the book
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if result.returncode:
+        print(result.stdout)
+        return result.returncode
+    stamp.write_text(shared)
+    return 0
+
+
+def shared_hash(executed: dict[str, Path]) -> str:
+    """Hash what shows on every page: configuration, table of contents, titles, the extension."""
+    extension = ROOT / "book" / "_ext"
+    paths = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "requirements.txt"]
+    paths += [extension / "package-lock.json", *sorted(extension.glob("llmlab_site/*.py"))]
+    paths += sorted(path for path in (extension / "static").iterdir() if path.is_file())
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.name.encode() + path.read_bytes())
+    for name in executed:
+        digest.update(chapter_title(ROOT / f"{name}.ipynb").encode())
+    for page in sorted((ROOT / "book").glob("*.md")):
+        digest.update(page.read_text("utf-8").split("\n", 1)[0].encode())
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
