@@ -61,5 +61,5 @@ def test_a_stop_string_inside_one_token():
 
 @pytest.mark.parametrize("stop", ["", ("a", ""), (1,)])
 def test_stop_must_be_text(stop):
-    with pytest.raises(ValueError, match="^stop must be strings of one character or more"):
+    with pytest.raises(ValueError, match=r"^stop must be strings of one character or more"):
         TextWriter(Bytes(), stop)

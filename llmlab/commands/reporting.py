@@ -1,0 +1,58 @@
+"""How commands speak: results, remarks, and every error as one sentence."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+
+class UsageError(Exception):
+    """The command was asked for something it does not accept; exit code 2."""
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Inside, a bad value is the fault of whoever typed it, and becomes a ``UsageError``."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise UsageError(str(error)) from error
+
+
+def say(text: str = "") -> None:
+    """A remark to the person watching, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(result: dict | list) -> None:
+    """The result for machines: one JSON value on standard output."""
+    print(json.dumps(result, ensure_ascii=False))
+
+
+def print_table(rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
+    """Rows of text in aligned columns; the columns in ``numbers`` are aligned to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if column in numbers else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
+
+
+def sentence(error: BaseException) -> str:
+    """What went wrong, in one line."""
+    if isinstance(error, OSError) and error.errno is not None:
+        place = f" {error.filename}" if error.filename else ""
+        if error.errno == errno.ENOSPC:
+            return f"the disk is full{': could not write' + place if place else ''}."
+        return f"could not use{place or ' a file'}: {error.strerror}."
+    if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__:
+        return "out of memory: try a smaller --batch-size, --context or --width."
+    text = " ".join(str(error).split())
+    if isinstance(error, (ValueError, TypeError, RuntimeError, UsageError)) and text:
+        return text
+    return f"unexpected {type(error).__name__}: {text} (LLMLAB_DEBUG=1 shows where)."
