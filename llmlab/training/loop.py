@@ -1,0 +1,335 @@
+"""The one training loop. It knows nothing of the task: models differ in ``loss_fn`` alone."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from llmlab import __version__
+
+from .checkpoints import (
+    CheckpointError,
+    describe_model,
+    find_checkpoint,
+    latest_checkpoint,
+    load_model,
+    load_weights,
+    read_json,
+    read_tensors,
+    save_checkpoint,
+)
+from .config import TrainConfig
+from .interrupts import interrupts_held
+from .optimizers import load_optimizer_tensors, optimizer_tensors
+from .progress import Progress
+from .records import RecordWriter, Run
+from .seeds import seed_step, set_seed
+from .step import LossFunction, Stepper, StepResult
+
+RECORD_NAME = "run.jsonl"
+
+# On a GPU, reading a number waits for all work before it; so losses are fetched this many at once.
+_STEPS_PER_FETCH = 10
+
+Evaluate = Callable[[nn.Module], "dict[str, float]"]
+Callback = Callable[[nn.Module, "dict[str, Any]"], None]
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss or the gradient stopped being a finite number."""
+
+    def __init__(self, step: int, what: str, kept: str) -> None:
+        self.step = step
+        super().__init__(
+            f"training diverged: the {what} at step {step} is not a finite number; try a lower "
+            f"learning_rate, a longer warmup or a smaller clip.{kept}"
+        )
+
+
+def train(
+    model: nn.Module,
+    batches: Sequence[Any],
+    loss_fn: LossFunction,
+    config: TrainConfig,
+    *,
+    evaluate: Evaluate | None = None,
+    folder: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: bool = True,
+    name: str = "",
+) -> Run:
+    """Train ``model`` in place and return the record of the run.
+
+    ``batches[i]`` is the i-th batch of the run and must depend on i alone (see
+    ``llmlab.data.batches``); micro-batch j of step s is ``batches[s * accumulate + j]``.
+    ``loss_fn(model, batch)`` returns a scalar loss and a dictionary of metrics.
+    ``evaluate(model)`` returns further columns; it is called before the first step, every
+    ``evaluate_every`` steps and after the last. ``folder`` receives the record and checkpoints.
+    Each of ``callbacks`` gets the model and each new line of the record; on a GPU the lines arrive
+    ten at a time. Afterwards the model is on the device it was trained on, in evaluation mode.
+
+    The global random generators (Python, NumPy, PyTorch) are seeded with ``config.seed`` at the
+    start and anew in each step; seed them yourself before building the model.
+
+    Interrupting (Ctrl-C, a stopped cell) leaves the model as the last finished step left it, writes
+    a checkpoint if there is a folder, and returns the run with ``interrupted=True``.
+
+    Raises TrainingDiverged if the loss is not finite, CheckpointError if the folder already holds a
+    run or cannot be written, ValueError or TypeError for unusable arguments.
+    """
+    _check_batches(batches, config)
+    set_seed(config.seed)
+    stepper = Stepper(model, loss_fn, config)
+    run = Run(
+        config,
+        model=describe_model(model),
+        name=name,
+        parameters=sum(p.numel() for p in stepper.parameters),
+        device=_device_name(stepper.device),
+        version=__version__,
+        torch=torch.__version__,
+    )
+    if folder is not None and latest_checkpoint(folder) is not None:
+        raise CheckpointError(
+            f"folder {folder} already holds a run; continue it with resume, or choose another."
+        )
+    return _Loop(stepper, batches, run, folder, evaluate, callbacks, progress).go()
+
+
+def resume(
+    folder: str | Path,
+    batches: Sequence[Any],
+    loss_fn: LossFunction,
+    *,
+    model: nn.Module | None = None,
+    evaluate: Evaluate | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: bool = True,
+) -> tuple[nn.Module, Run]:
+    """Continue the run in ``folder`` from its newest checkpoint, and return model and record.
+
+    Given the batches and the loss of the original call, the outcome is bit for bit that of a run
+    that was never stopped (same machine, CPU); a finished run is returned as it is. ``model`` is
+    needed only for a class that ``llmlab.models.build`` does not know.
+
+    Raises CheckpointError if there is no usable checkpoint.
+    """
+    checkpoint = find_checkpoint(folder)
+    folder = checkpoint.parent if checkpoint == Path(folder) else Path(folder)
+    model = load_model(checkpoint) if model is None else load_weights(model, checkpoint)
+    state = read_json(checkpoint / "training.json")
+    run = Run.load(folder / RECORD_NAME)
+    _check_batches(batches, run.config)
+    run.lines = [line for line in run.lines if line["step"] <= state["step"]]
+    run.interrupted = False
+    set_seed(run.config.seed)
+    stepper = Stepper(model, loss_fn, run.config)
+    load_optimizer_tensors(
+        stepper.optimizer, model, read_tensors(checkpoint, "optimizer.safetensors")
+    )
+    stepper.scaler.load_state_dict(state["scaler"])
+    loop = _Loop(stepper, batches, run, folder, evaluate, callbacks, progress)
+    return model, loop.go(state["step"], state["tokens"], state["seconds"])
+
+
+class _Loop:
+    """The moving parts of one run: what is done, what is measured but not yet recorded."""
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        batches: Sequence[Any],
+        run: Run,
+        folder: str | Path | None,
+        evaluate: Evaluate | None,
+        callbacks: Sequence[Callback],
+        progress: bool,
+    ) -> None:
+        self.stepper, self.batches, self.run = stepper, batches, run
+        self.config, self.model = stepper.config, stepper.model
+        self.evaluate, self.callbacks = evaluate, callbacks
+        self.folder = None if folder is None else Path(folder)
+        self.progress = Progress(self.config.steps, progress)
+        self.record: RecordWriter | None = None
+        self.pending: list[StepResult] = []
+        self.done = self.tokens = 0
+        self.saved = -1
+        self.seconds = self.clock = 0.0
+
+    def go(self, done: int = 0, tokens: int = 0, seconds: float = 0.0) -> Run:
+        """Train from step ``done`` to the end, or to an interruption."""
+        self.done, self.tokens, self.seconds = done, tokens, seconds
+        outcome = ""
+        try:
+            self._begin()
+            while self.done < self.config.steps:
+                self._step()
+        except KeyboardInterrupt:
+            with interrupts_held(forget=True):
+                self._stop_early()
+            outcome = "interrupted after"
+        finally:
+            self.stepper.clear()
+            self.model.eval()
+            if self.record is not None:
+                self.record.close()
+            self.progress.close(self.run.lines[-1] if self.run.lines else None, outcome)
+        return self.run
+
+    def _begin(self) -> None:
+        if self.folder is not None:
+            self.saved = self.done if latest_checkpoint(self.folder) else -1
+            self._save()  # now, so that a run killed in its first steps can be resumed too
+            self.record = RecordWriter(self.folder / RECORD_NAME, self.run)
+        if not self.run.lines:
+            line = {"step": 0, "tokens": 0, "seconds": 0.0}
+            if evaluated := self._evaluate():
+                self._publish([line | evaluated])
+        self.clock = time.perf_counter()
+
+    def _step(self) -> None:
+        first = self.done * self.config.accumulate
+        micro_batches = [self.batches[first + i] for i in range(self.config.accumulate)]
+        result = self.stepper.compute(self.done, micro_batches)
+        if self.stepper.device.type == "cpu":
+            self._require_finite(result.step, float(result.loss), float(result.gradient_norm))
+        with interrupts_held():  # the weights and the count of steps change together
+            self.stepper.apply()
+            self.pending.append(result)
+            self.done += 1
+        if self._fetch_is_due():
+            lines = self._collect()
+            self._evaluate_into(lines)
+            for line in lines:
+                for callback in self.callbacks:
+                    callback(self.model, line)
+            if self._is_due(self.config.checkpoint_every):
+                self._save()
+            self.clock = time.perf_counter()
+
+    def _fetch_is_due(self) -> bool:
+        return (
+            self.stepper.device.type == "cpu"
+            or self.done % _STEPS_PER_FETCH == 0
+            or self._is_due(self.config.evaluate_every)
+            or self._is_due(self.config.checkpoint_every)
+        )
+
+    def _is_due(self, every: int) -> bool:
+        return self.done == self.config.steps or (every > 0 and self.done % every == 0)
+
+    def _collect(self) -> list[dict[str, Any]]:
+        """Turn what is pending into lines of the record; one transfer from the device."""
+        pending, self.pending = self.pending, []
+        rows = [{"loss": r.loss, "gradient_norm": r.gradient_norm, **r.metrics} for r in pending]
+        numbers = iter(_fetch([value for row in rows for value in row.values()]))
+        share = (time.perf_counter() - self.clock) / max(1, len(pending))
+        lines = []
+        for result, row in zip(pending, rows, strict=True):
+            values = {name: next(numbers) for name in row}
+            self._require_finite(result.step, values["loss"], values["gradient_norm"])
+            self.tokens += result.tokens
+            self.seconds += share
+            lines.append(
+                {
+                    "step": result.step + 1,
+                    "loss": values.pop("loss"),
+                    "learning_rate": result.learning_rate,
+                    **values,
+                    "tokens": self.tokens,
+                    "seconds": round(self.seconds, 6),
+                }
+            )
+        return lines
+
+    def _require_finite(self, step: int, loss: float, norm: float) -> None:
+        # a gradient scaler meets an infinite norm by skipping the update and halving the scale
+        norm_matters = not self.stepper.scaler.is_enabled()
+        if not math.isfinite(loss):
+            what = "loss"
+        elif norm_matters and not math.isfinite(norm):
+            what = "gradient norm"
+        else:
+            return
+        kept = f" The checkpoint of step {self.saved} is kept." if self.saved >= 0 else ""
+        raise TrainingDiverged(step + 1, what, kept)
+
+    def _evaluate_into(self, lines: list[dict[str, Any]]) -> None:
+        """Add the evaluated columns to the last line if it is time to; record all lines."""
+        try:
+            if self._is_due(self.config.evaluate_every):
+                lines[-1].update(self._evaluate())
+        finally:  # an interrupted evaluation must not cost the lines of the steps
+            self._publish(lines)
+
+    def _evaluate(self) -> dict[str, float]:
+        if self.evaluate is None:
+            return {}
+        seed_step(self.config.seed, self.done, self.stepper.device)
+        self.model.eval()
+        with torch.no_grad(), self.stepper.precision.autocast():
+            return dict(self.evaluate(self.model))
+
+    def _publish(self, lines: list[dict[str, Any]]) -> None:
+        self.run.lines.extend(lines)
+        if self.record is not None:
+            self.record.write(lines)
+        for line in lines:
+            self.progress.update(line)
+
+    def _save(self) -> None:
+        if self.folder is None or self.saved == self.done:
+            return
+        if self.record is not None:
+            self.record.sync()
+        state = {
+            "step": self.done,
+            "tokens": self.tokens,
+            "seconds": self.seconds,
+            "scaler": self.stepper.scaler.state_dict(),
+        }
+        memory = optimizer_tensors(self.stepper.optimizer, self.model)
+        save_checkpoint(self.folder, self.model, step=self.done, optimizer=memory, training=state)
+        self.saved = self.done
+
+    def _stop_early(self) -> None:
+        if self.pending:
+            self._publish(self._collect())
+        self._save()
+        self.run.interrupted = True
+        if self.record is not None:
+            self.record.write_interrupted()
+
+
+def _fetch(values: list[Any]) -> list[float]:
+    """Return numbers and scalar tensors as floats, with one transfer for all the tensors."""
+    tensors = [value for value in values if isinstance(value, Tensor)]
+    if not tensors:
+        return [float(value) for value in values]
+    fetched = iter(torch.stack([t.detach().float() for t in tensors]).tolist())
+    return [next(fetched) if isinstance(value, Tensor) else float(value) for value in values]
+
+
+def _check_batches(batches: Any, config: TrainConfig) -> None:
+    if not hasattr(batches, "__getitem__"):
+        raise TypeError(
+            "batches must be indexed by step, such as RandomWindows or a list: got "
+            f"{type(batches).__name__}."
+        )
+    needed = config.steps * config.accumulate
+    if hasattr(batches, "__len__") and len(batches) < needed:
+        raise ValueError(
+            f"batches must hold at least steps × accumulate = {needed} batches: got {len(batches)}."
+        )
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return f"cpu ({torch.get_num_threads()} threads)"

@@ -1,0 +1,85 @@
+"""Which device to train on, and in which number format."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from .config import PRECISIONS
+
+# Ampere (2020) is the first NVIDIA generation with bf16 units. torch.cuda.is_bf16_supported also
+# says yes to chips that only emulate it, where fp16 with a scaler is several times faster.
+_FIRST_WITH_BF16 = (8, 0)
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Turn ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"`` into a device that is there.
+
+    ``auto`` is CUDA where available, else the CPU. Apple's MPS is never chosen: its results have
+    differed from the CPU's without an error.
+
+    Raises ValueError for another name, or for CUDA on a machine without it.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name != "cpu" and name.partition(":")[0] != "cuda":
+        raise ValueError(f"device must be auto, cpu, cuda or cuda:<number>: got device={name!r}.")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(
+            f"device must be auto, cpu, cuda or cuda:<number>: got device={name!r}."
+        ) from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device={name!r} is not on this machine, which has {torch.cuda.device_count()} "
+            "CUDA devices; use device='auto'."
+        )
+    return device
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A number format on a device: ``name`` is fp32, bf16 or fp16."""
+
+    name: str
+    device: torch.device
+
+    def autocast(self) -> AbstractContextManager:
+        """Return the context in which to run the forward pass."""
+        if self.name == "fp32":
+            return nullcontext()
+        dtype = torch.bfloat16 if self.name == "bf16" else torch.float16
+        return torch.autocast(self.device.type, dtype=dtype)
+
+    @property
+    def needs_scaler(self) -> bool:
+        """Whether gradients must be scaled up so that they survive (Micikevicius et al. 2018)."""
+        return self.name == "fp16"
+
+
+def choose_precision(name: str, device: torch.device) -> Precision:
+    """Resolve ``"auto"`` and check a format asked for by name.
+
+    ``auto`` is bf16 on a GPU that computes it natively, fp16 on an older GPU such as a T4, and
+    fp32 on a CPU, where half precision is rarely faster at the sizes of this book.
+
+    Raises ValueError for an unknown name and for fp16 on a CPU.
+    """
+    if name not in PRECISIONS:
+        raise ValueError(
+            f"precision must be one of {', '.join(PRECISIONS)}: got precision={name!r}."
+        )
+    if name == "fp16" and device.type == "cpu":
+        raise ValueError("precision='fp16' needs a CUDA device; on a CPU use 'fp32' or 'bf16'.")
+    if name == "auto":
+        name = _best_on(device)
+    return Precision(name, device)
+
+
+def _best_on(device: torch.device) -> str:
+    if device.type == "cpu":
+        return "fp32"
+    return "bf16" if torch.cuda.get_device_capability(device) >= _FIRST_WITH_BF16 else "fp16"

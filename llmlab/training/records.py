@@ -1,0 +1,172 @@
+"""The record of a run: what figures, widgets, model cards and tests read instead of training.
+
+A record is a file of JSON Lines. The first line is the header: name, configurations, seed, device,
+versions. Each further line is one training step and has the keys ``step``, ``loss``,
+``learning_rate``, ``gradient_norm``, ``tokens`` (seen so far), ``seconds`` (of training so far,
+evaluation not counted), the metrics of the loss function, and after an evaluation its columns, such
+as ``validation_loss``. Step 0 is the untrained model and has only the evaluated columns.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from .config import TrainConfig
+from .files import write_atomically
+
+
+class RecordError(ValueError):
+    """A run record cannot be read or written."""
+
+
+@dataclass
+class Run:
+    """One training run: its settings, and one line a step.
+
+    ``model`` is the model's configuration as a dictionary and ``parameters`` its number of
+    trainable weights. Runs that differ only in ``seed`` share a ``name``. ``interrupted`` says that
+    the run was stopped before its last step.
+    """
+
+    config: TrainConfig
+    model: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+    parameters: int = 0
+    device: str = "cpu"
+    version: str = ""
+    torch: str = ""
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def seed(self) -> int:
+        """The seed of the run."""
+        return self.config.seed
+
+    @property
+    def step(self) -> int:
+        """The last step recorded."""
+        return self.lines[-1]["step"] if self.lines else 0
+
+    def column(self, name: str) -> tuple[numpy.ndarray, numpy.ndarray]:
+        """Return the steps at which ``name`` was recorded, and its values there.
+
+        Raises KeyError, naming the columns there are, if no line has it.
+        """
+        found = [(line["step"], line[name]) for line in self.lines if line.get(name) is not None]
+        if not found:
+            columns = sorted({key for line in self.lines for key in line})
+            raise KeyError(f"run has no column {name!r}; it has {', '.join(columns) or 'none'}.")
+        steps, values = zip(*found, strict=True)
+        return numpy.array(steps), numpy.array(values)
+
+    def final(self, name: str) -> float:
+        """Return the last recorded value of a column. Raises KeyError if there is none."""
+        return float(self.column(name)[1][-1])
+
+    def save(self, path: str | Path) -> None:
+        """Write the record as JSON Lines: the whole file or nothing."""
+        texts = [_to_line(self._header()), *map(_to_line, self.lines)]
+        if self.interrupted:
+            texts.append(_to_line(_INTERRUPTED))
+        try:
+            write_atomically(Path(path), "".join(texts).encode())
+        except OSError as error:
+            raise RecordError(f"could not write the record {path}: {error.strerror}.") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> Run:
+        """Read a record; a last line cut off by a kill is left out.
+
+        Raises RecordError if the file is missing or is not a run record.
+        """
+        try:
+            texts = Path(path).read_text(encoding="utf-8").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecordError(f"could not read the record {path}: {error}.") from error
+        # every complete line ends with a newline, so what follows the last one was cut off
+        objects = [_parse(text, path, number) for number, text in enumerate(texts[:-1], start=1)]
+        if not objects or "train" not in objects[0]:
+            raise RecordError(f"{path} is not a run record: it has no header line.")
+        return cls._from_objects(objects[0], objects[1:], path)
+
+    @classmethod
+    def _from_objects(cls, header: dict, rest: list[dict], path: str | Path) -> Run:
+        names = ("model", "name", "parameters", "device", "version", "torch")
+        try:
+            config = TrainConfig(**header["train"])
+            run = cls(config, **{name: header[name] for name in names})
+        except (TypeError, KeyError, ValueError) as error:
+            raise RecordError(
+                f"{path} is not a run record: its header is wrong: {error}"
+            ) from error
+        run.lines = [line for line in rest if "event" not in line]
+        run.interrupted = any(line == _INTERRUPTED for line in rest)
+        return run
+
+    def _header(self) -> dict[str, Any]:
+        return {
+            "format": 1,
+            "name": self.name,
+            "model": self.model,
+            "parameters": self.parameters,
+            "train": self.config.to_dict(),
+            "seed": self.seed,
+            "device": self.device,
+            "version": self.version,
+            "torch": self.torch,
+        }
+
+
+class RecordWriter:
+    """Appends lines to a record on disk as they come, so that a killed run keeps them."""
+
+    def __init__(self, path: Path, run: Run) -> None:
+        run.save(path)
+        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  open as long as the run
+
+    def write(self, lines: list[dict[str, Any]]) -> None:
+        """Append lines and hand them to the operating system, which outlives this process."""
+        self._file.write("".join(map(_to_line, lines)))
+        self._file.flush()
+
+    def write_interrupted(self) -> None:
+        """Note that the run stopped early."""
+        self.write([_INTERRUPTED])
+
+    def sync(self) -> None:
+        """Wait until everything written is on the disk."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+_INTERRUPTED = {"event": "interrupted"}
+
+
+def _to_line(content: dict[str, Any]) -> str:
+    # NaN and infinity are not JSON: browsers refuse them
+    clean = {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in content.items()
+    }
+    return json.dumps(clean, allow_nan=False) + "\n"
+
+
+def _parse(text: str, path: str | Path, number: int) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise RecordError(f"{path} is not a run record: line {number} is not a JSON object.")
+    return content
