@@ -10,6 +10,7 @@ from llmlab.data.batches import (
     mask_tokens,
     pack,
 )
+from llmlab.data.bpe import BPETokenizer, BPETrainer, merge_pair
 from llmlab.data.corpora import (
     Corpus,
     Document,
@@ -18,6 +19,7 @@ from llmlab.data.corpora import (
     load_corpus_or_synthetic,
     synthetic_corpus,
 )
+from llmlab.data.pretrained import PretrainedTokenizer
 from llmlab.data.tokenizers import (
     ByteTokenizer,
     CharTokenizer,
@@ -31,12 +33,15 @@ __all__ = [
     "IGNORE",
     "Artifact",
     "ArtifactError",
+    "BPETokenizer",
+    "BPETrainer",
     "Batch",
     "ByteTokenizer",
     "CharTokenizer",
     "Corpus",
     "Document",
     "MaskedWindows",
+    "PretrainedTokenizer",
     "RandomWindows",
     "SequentialWindows",
     "Tokenizer",
@@ -48,6 +53,7 @@ __all__ = [
     "load_corpus_or_synthetic",
     "load_tokenizer",
     "mask_tokens",
+    "merge_pair",
     "pack",
     "synthetic_corpus",
 ]

@@ -31,7 +31,8 @@ class Tokenizer(ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        Tokenizer._kinds[cls.kind] = cls
+        if "kind" in vars(cls):
+            Tokenizer._kinds[cls.kind] = cls
 
     @property
     @abstractmethod
@@ -120,7 +121,7 @@ class CharTokenizer(Tokenizer):
     def decode(self, ids: Iterable[int]) -> str:
         """One character an id."""
         ids = list(ids)
-        _check_range(ids, self.vocab_size)
+        check_range(ids, self.vocab_size)
         return "".join(map(self.characters.__getitem__, ids))
 
     def to_dict(self) -> dict[str, Any]:
@@ -146,8 +147,12 @@ class ByteTokenizer(Tokenizer):
     def decode(self, ids: Iterable[int]) -> str:
         """The text of the bytes."""
         ids = list(ids)
-        _check_range(ids, self.vocab_size)
+        check_range(ids, self.vocab_size)
         return bytes(ids).decode("utf-8", errors="replace")
+
+    def tokens(self, text: str) -> list[str]:
+        r"""One piece a byte; bytes of a longer character read ``\xe2``."""
+        return [bytes([i]).decode("utf-8", "backslashreplace") for i in self.encode(text)]
 
     def to_dict(self) -> dict[str, Any]:
         """``{"kind": "byte"}``."""
@@ -189,7 +194,8 @@ def utf8(text: str) -> bytes:
         ) from None
 
 
-def _check_range(ids: list[int], vocab_size: int) -> None:
+def check_range(ids: list[int], vocab_size: int) -> None:
+    """Raise TokenizerError unless every id lies in 0..vocab_size - 1."""
     if ids and not (min(ids) >= 0 and max(ids) < vocab_size):
         wrong = next(i for i in ids if not 0 <= i < vocab_size)
         raise TokenizerError(f"ids must lie in 0..{vocab_size - 1}: got {wrong}.")
