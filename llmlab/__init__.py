@@ -21,4 +21,9 @@ K      head width (D / H)
 ====== ============================ ====== ============================
 """
 
+import time
+
 __version__ = "0.1.0"
+
+# When this process first imported the package: a chapter states what it cost.
+started = time.monotonic()
