@@ -1,0 +1,67 @@
+"""The models, and the parts they are made of.
+
+Read in this order: ``attention``, ``positions``, ``norms``, ``feed_forward``, ``blocks``, then
+``gpt``, ``bert`` and ``gru``. ``convert`` exchanges weights with Hugging Face's ``transformers``.
+"""
+
+from llmlab.models.attention import (
+    MultiHeadAttention,
+    ablate_head,
+    attention_layers,
+    causal_mask,
+    padding_mask,
+    record_attention,
+    scaled_dot_product_attention,
+)
+from llmlab.models.bert import BERT, BERTConfig
+from llmlab.models.blocks import Block, PostNormBlock
+from llmlab.models.embedding import TokenEmbedding
+from llmlab.models.feed_forward import FeedForward, SwiGLU
+from llmlab.models.gpt import GPT, GPTConfig
+from llmlab.models.gru import GRUConfig, GRULanguageModel
+from llmlab.models.norms import LayerNorm, RMSNorm, layer_norm, rms_norm
+from llmlab.models.positions import (
+    ALiBi,
+    LearnedPositions,
+    Rotary,
+    SinusoidalPositions,
+    alibi_bias,
+    alibi_slopes,
+    sinusoidal,
+)
+from llmlab.models.registry import build, config_from_dict, config_to_dict
+
+__all__ = [
+    "BERT",
+    "GPT",
+    "ALiBi",
+    "BERTConfig",
+    "Block",
+    "FeedForward",
+    "GPTConfig",
+    "GRUConfig",
+    "GRULanguageModel",
+    "LayerNorm",
+    "LearnedPositions",
+    "MultiHeadAttention",
+    "PostNormBlock",
+    "RMSNorm",
+    "Rotary",
+    "SinusoidalPositions",
+    "SwiGLU",
+    "TokenEmbedding",
+    "ablate_head",
+    "alibi_bias",
+    "alibi_slopes",
+    "attention_layers",
+    "build",
+    "causal_mask",
+    "config_from_dict",
+    "config_to_dict",
+    "layer_norm",
+    "padding_mask",
+    "record_attention",
+    "rms_norm",
+    "scaled_dot_product_attention",
+    "sinusoidal",
+]

@@ -1,0 +1,100 @@
+"""Feed-forward layers: what each token does alone with what attention brought it.
+
+A wider layer, a bend, and back: D → F → D, with F = 4D unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from llmlab.models.checks import check_choice, check_dropout, check_sizes
+
+FEED_FORWARDS = ("gelu", "swiglu", "relu2")
+
+gelu = F.gelu
+"""x Φ(x), exactly; BERT's. Hendrycks and Gimpel 2016."""
+
+gelu_tanh = partial(F.gelu, approximate="tanh")
+"""GELU through a tanh, up to 5e-4 from the exact one; GPT-2's weights were trained with it."""
+
+
+def squared_relu(x: torch.Tensor) -> torch.Tensor:
+    """max(x, 0)². So et al. 2021 (Primer)."""
+    return F.relu(x).square()
+
+
+class FeedForward(nn.Module):
+    """output(activation(expand(x))): (B, T, D) to (B, T, D), through (B, T, F).
+
+    Args:
+        width: D.
+        hidden: F.
+        activation: the bend, a function of a tensor.
+        bias: whether the linear layers have one.
+        dropout: probability with which a feature of the output is dropped.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        hidden: int,
+        activation: Callable[[torch.Tensor], torch.Tensor],
+        bias: bool = True,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        check_sizes(width=width, hidden=hidden)
+        check_dropout(dropout)
+        self.expand = nn.Linear(width, hidden, bias=bias)
+        self.activation = activation
+        self.output = nn.Linear(hidden, width, bias=bias)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """What each token (B, T, D) makes of itself; same shape."""
+        return self.dropout(self.output(self.activation(self.expand(x))))
+
+
+class SwiGLU(nn.Module):
+    """output(silu(gate(x)) × value(x)): (B, T, D) to (B, T, D). Shazeer 2020, equation 6.
+
+    ``expand`` holds both matrices: the first F rows are the gate's, the last F the value's.
+    """
+
+    def __init__(self, width: int, hidden: int, bias: bool = True, dropout: float = 0.0):
+        super().__init__()
+        check_sizes(width=width, hidden=hidden)
+        check_dropout(dropout)
+        self.expand = nn.Linear(width, 2 * hidden, bias=bias)
+        self.output = nn.Linear(hidden, width, bias=bias)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """What each token (B, T, D) makes of itself; same shape."""
+        gate, value = self.expand(x).chunk(2, dim=-1)  # (B, T, F) each
+        return self.dropout(self.output(F.silu(gate) * value))
+
+
+def hidden_width(name: str, width: int) -> int:
+    """F of the feed-forward of that name: 4D, or for SwiGLU 8D/3 to the next multiple of 8.
+
+    SwiGLU has three matrices instead of two; at 2/3 of the width it has as many parameters.
+    """
+    return -(-8 * width // 24) * 8 if name == "swiglu" else 4 * width
+
+
+def feed_forward_named(
+    name: str, width: int, bias: bool = True, dropout: float = 0.0
+) -> FeedForward | SwiGLU:
+    """The feed-forward of that name: "gelu" (GPT-2's, through a tanh), "swiglu" or "relu2"."""
+    check_choice("feed_forward", name, FEED_FORWARDS)
+    hidden = hidden_width(name, width)
+    if name == "swiglu":
+        return SwiGLU(width, hidden, bias=bias, dropout=dropout)
+    activation = gelu_tanh if name == "gelu" else squared_relu
+    return FeedForward(width, hidden, activation, bias=bias, dropout=dropout)
