@@ -4,21 +4,24 @@
 function and the batches alone; so will everything else in the book that learns.
 """
 
-from .checkpoints import (
+from llmlab.training.checkpoints import (
     CheckpointError,
     latest_checkpoint,
     load_model,
     load_weights,
     save_checkpoint,
 )
-from .config import TrainConfig
-from .loop import TrainingDiverged, resume, train
-from .objectives import causal_loss, masked_loss
-from .records import RecordError, Run
-from .seeds import set_seed
+from llmlab.training.config import TrainConfig
+from llmlab.training.loop import TrainingDiverged, resume, train
+from llmlab.training.objectives import causal_loss, masked_loss
+from llmlab.training.presets import PRESETS, Preset, preset
+from llmlab.training.records import RecordError, Run
+from llmlab.training.seeds import set_seed
 
 __all__ = [
+    "PRESETS",
     "CheckpointError",
+    "Preset",
     "RecordError",
     "Run",
     "TrainConfig",
@@ -28,6 +31,7 @@ __all__ = [
     "load_model",
     "load_weights",
     "masked_loss",
+    "preset",
     "resume",
     "save_checkpoint",
     "set_seed",

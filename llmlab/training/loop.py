@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from llmlab import __version__
-
-from .checkpoints import (
+from llmlab.training.checkpoints import (
     CheckpointError,
     describe_model,
     find_checkpoint,
@@ -24,13 +24,13 @@ from .checkpoints import (
     read_tensors,
     save_checkpoint,
 )
-from .config import TrainConfig
-from .interrupts import interrupts_held
-from .optimizers import load_optimizer_tensors, optimizer_tensors
-from .progress import Progress
-from .records import RecordWriter, Run
-from .seeds import seed_step, set_seed
-from .step import LossFunction, Stepper, StepResult
+from llmlab.training.config import TrainConfig
+from llmlab.training.interrupts import interrupts_held
+from llmlab.training.optimizers import load_optimizer_tensors, optimizer_tensors
+from llmlab.training.progress import Progress
+from llmlab.training.records import RecordWriter, Run
+from llmlab.training.seeds import seed_step, set_seed
+from llmlab.training.step import LossFunction, Stepper, StepResult
 
 RECORD_NAME = "run.jsonl"
 
@@ -108,6 +108,7 @@ def resume(
     loss_fn: LossFunction,
     *,
     model: nn.Module | None = None,
+    device: str | None = None,
     evaluate: Evaluate | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
@@ -116,7 +117,8 @@ def resume(
 
     Given the batches and the loss of the original call, the outcome is bit for bit that of a run
     that was never stopped (same machine, CPU); a finished run is returned as it is. ``model`` is
-    needed only for a class that ``llmlab.models.build`` does not know.
+    needed only for a class that ``llmlab.models.build`` does not know; ``device`` replaces the one
+    the run began on.
 
     Raises CheckpointError if there is no usable checkpoint.
     """
@@ -125,6 +127,8 @@ def resume(
     model = load_model(checkpoint) if model is None else load_weights(model, checkpoint)
     state = read_json(checkpoint / "training.json")
     run = Run.load(folder / RECORD_NAME)
+    if device is not None:
+        run.config = replace(run.config, device=device)
     _check_batches(batches, run.config)
     run.lines = [line for line in run.lines if line["step"] <= state["step"]]
     run.interrupted = False

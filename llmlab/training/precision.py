@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .config import PRECISIONS
+from llmlab.training.config import PRECISIONS
 
 # Ampere (2020) is the first NVIDIA generation with bf16 units. torch.cuda.is_bf16_supported also
 # says yes to chips that only emulate it, where fp16 with a scaler is several times faster.

@@ -6,6 +6,7 @@ that only the final line stays. Into a file or a pipe it goes at most every ten 
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import Any, TextIO
@@ -55,6 +56,7 @@ class Progress:
         if self.display is not None:
             self.display.update({"text/plain": text}, raw=True)
         elif self.live:
+            text = text[: shutil.get_terminal_size().columns - 1]  # a wrapped line cannot be erased
             self.stream.write("\r" + text.ljust(self._width) + ("\n" if final else ""))
             self._width = len(text)
         else:

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy
 
-from .config import TrainConfig
-from .files import write_atomically
+from llmlab.training.config import TrainConfig
+from llmlab.training.files import write_atomically
 
 
 class RecordError(ValueError):

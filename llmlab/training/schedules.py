@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from .config import TrainConfig
+from llmlab.training.config import TrainConfig
 
 # The share of a trapezoid's steps spent cooling down; Hägele et al. (2024, "Scaling Laws and
 # Compute-Optimal Training Beyond Fixed Training Durations") find that 20 % matches a full cosine.

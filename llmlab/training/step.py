@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .config import TrainConfig
-from .optimizers import adamw
-from .precision import choose_device, choose_precision
-from .schedules import learning_rate
-from .seeds import seed_step
+from llmlab.training.config import TrainConfig
+from llmlab.training.optimizers import adamw
+from llmlab.training.precision import choose_device, choose_precision
+from llmlab.training.schedules import learning_rate
+from llmlab.training.seeds import seed_step
 
 LossFunction = Callable[[nn.Module, Any], "tuple[Tensor, dict[str, Any]]"]
 
@@ -145,9 +145,9 @@ class Stepper:
 def move(batch: Any, device: torch.device) -> Any:
     """Return a batch (tensor, tuple, list or dictionary of such) with its tensors on ``device``."""
     if isinstance(batch, Tensor):
-        if device.type == "cpu" or batch.device == device:
-            return batch.to(device)
-        return batch.pin_memory().to(device, non_blocking=True)
+        if batch.device.type == "cpu" and device.type == "cuda":
+            return batch.pin_memory().to(device, non_blocking=True)
+        return batch.to(device)
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
         return type(batch)(*(move(part, device) for part in batch))
     if isinstance(batch, (tuple, list)):

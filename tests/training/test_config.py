@@ -1,0 +1,39 @@
+import json
+
+import pytest
+
+from llmlab.training import TrainConfig
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        ("steps", 0, "an integer of at least 1"),
+        ("steps", 2.5, "an integer of at least 1"),
+        ("steps", True, "an integer of at least 1"),
+        ("warmup", -1, "an integer of at least 0"),
+        ("accumulate", 0, "an integer of at least 1"),
+        ("seed", -3, "an integer of at least 0"),
+        ("evaluate_every", -1, "an integer of at least 0"),
+        ("checkpoint_every", None, "an integer of at least 0"),
+        ("learning_rate", float("nan"), "a finite number"),
+        ("learning_rate", "fast", "a finite number"),
+        ("learning_rate", 0, "above 0"),
+        ("weight_decay", -0.1, "at least 0"),
+        ("clip", float("inf"), "a finite number"),
+        ("final_fraction", 1.5, "between 0 and 1"),
+        ("betas", (0.9, 1.0), r"in \[0, 1\)"),
+        ("betas", (0.9,), "two numbers"),
+        ("schedule", "step", "constant, cosine, linear, trapezoid"),
+        ("precision", "int8", "auto, fp32, bf16, fp16"),
+    ],
+)
+def test_a_bad_value_is_named(name, value, accepted):
+    with pytest.raises(ValueError, match=accepted) as raised:
+        TrainConfig(**{"steps": 10, name: value})
+    assert name in str(raised.value)
+
+
+def test_a_config_survives_json():
+    config = TrainConfig(steps=7, betas=(0.8, 0.99), schedule="linear", seed=5)
+    assert TrainConfig(**json.loads(json.dumps(config.to_dict()))) == config
