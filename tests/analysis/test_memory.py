@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from llmlab.analysis import (
+    cache_memory,
+    count_activations,
+    count_parameters,
+    memory_estimate,
+    peak_memory,
+)
+from llmlab.inference import KeyValueCache
+from llmlab.models import GPTConfig, GRUConfig, build
+
+SIZES = {"vocab_size": 50, "context": 16, "layers": 2, "heads": 4, "width": 32}
+TOKENS = torch.randint(50, (3, 16), generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("position", "norm", "feed_forward", "dropout"),
+    [
+        *itertools.product(
+            ["learned", "rotary", "alibi"], ["layer", "rms"], ["gelu", "swiglu"], [0.0]
+        ),
+        ("learned", "layer", "relu2", 0.1),
+        ("rotary", "layer", "gelu", 0.1),
+    ],
+)
+def test_activations_agree_with_what_autograd_saves(position, norm, feed_forward, dropout):
+    config = GPTConfig(
+        **SIZES, position=position, norm=norm, feed_forward=feed_forward, dropout=dropout
+    )
+    saved = count_activations(build(config).train(), TOKENS)
+    assert memory_estimate(config, batch_size=3)["activations"] == pytest.approx(saved, rel=0.01)
+
+
+def test_weights_gradients_and_adam_agree_with_the_tensors():
+    config = GPTConfig(**SIZES)
+    model = build(config)
+    optimizer = torch.optim.AdamW(model.parameters())
+    F.cross_entropy(model(TOKENS).flatten(0, 1), TOKENS.flatten()).backward()
+    optimizer.step()
+    states = [
+        value.nbytes
+        for state in optimizer.state.values()
+        for name, value in state.items()
+        if name != "step"
+    ]
+    estimate = memory_estimate(config, batch_size=3)
+    assert estimate["weights"] == sum(p.nbytes for p in model.parameters())
+    assert estimate["gradients"] == sum(p.grad.nbytes for p in model.parameters())
+    assert estimate["adam"] == sum(states)
+
+
+@pytest.mark.parametrize("feed_forward", ["gelu", "swiglu"])
+@pytest.mark.parametrize("norm", ["layer", "rms"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_weights_agree_with_the_model(feed_forward: str, norm: str, bias: bool):
+    config = GPTConfig(**SIZES, feed_forward=feed_forward, norm=norm, bias=bias, position="none")
+    assert memory_estimate(config, 1)["weights"] == 4 * count_parameters(build(config))
+
+
+def test_cache_agrees_with_a_filled_one():
+    config = GPTConfig(**SIZES)
+    cache = KeyValueCache(config.layers)
+    with torch.no_grad():
+        build(config)(TOKENS, cache=cache)
+    assert cache_memory(config, batch_size=3) == cache.nbytes == 4 * 2 * 2 * 32 * 3 * 16
+
+
+def test_counting_a_large_model_takes_no_memory():
+    config = GPTConfig(vocab_size=50_257, context=2048, layers=96, heads=96, width=12_288)
+    weights = memory_estimate(config, batch_size=1)["weights"]
+    assert weights == pytest.approx(4 * 175e9, rel=0.01)  # GPT-3, Brown et al. (2020), table 2.1
+
+
+def test_peak_never_falls_and_sees_a_large_tensor():
+    before = peak_memory()
+    held = torch.zeros(before // 4 + 1_000_000)  # as many bytes again as were ever used
+    assert peak_memory() > 1.5 * before
+    del held
+    assert peak_memory() > 1.5 * before
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda c: memory_estimate(c, batch_size=0), "batch_size must be 1 or more: got 0."),
+        (lambda c: memory_estimate(c, 1, time=-1), "time must be 1 or more: got -1."),
+        (lambda c: cache_memory(c, time=0), "time must be 1 or more: got 0."),
+    ],
+)
+def test_sizes_below_one_are_refused(call, message: str):
+    with pytest.raises(ValueError, match=message):
+        call(GPTConfig(**SIZES))
+
+
+def test_other_models_are_refused():
+    with pytest.raises(TypeError, match=r"^config must be a GPTConfig: got GRUConfig"):
+        memory_estimate(GRUConfig(vocab_size=5, width=4), 1)
