@@ -77,7 +77,10 @@ def grade_source(id: str, source: str) -> Verdict:
 
     The text runs in a fresh namespace with numpy as ``np``.
     """
-    return grader.grade_source(exercise(id), source)
+    definition = exercise(id)
+    if not isinstance(source, str):
+        raise TypeError(f"source must be the text of a program: got {type(source).__name__}.")
+    return grader.grade_source(definition, source)
 
 
 def prompt(id: str) -> Prompt:

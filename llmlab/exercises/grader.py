@@ -8,6 +8,7 @@ a notebook, in pytest, on the command line and in the page.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import linecache
 from collections.abc import Callable
@@ -15,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from .definition import Exercise, Mistake, Test
-from .expectations import TOLERANCE
+from .definition import Exercise, Test
+from .hints import GraderError, counterexample, matching_mistake, outcomes_of, reference_calls
 from .sandbox import (
     NEVER_ENDS,
-    Call,
+    OUTPUT_LIMIT,
     LearnerError,
     NotAttempted,
     Watched,
@@ -30,12 +31,7 @@ from .sandbox import (
 )
 from .verdict import Verdict
 
-FINGERPRINT_TOLERANCE = 0.025  # statistics of random answers: several standard errors wide
-LARGEST_SHOWN = 24  # numbers in a counterexample that a reader still takes in
-
-
-class GraderError(Exception):
-    """The grader itself cannot do its work; the learner is not to blame."""
+_MODULE = "__exercise__"  # what the learner's source sees as its __name__
 
 
 def grade(exercise: Exercise, answer: Any) -> Verdict:
@@ -67,14 +63,17 @@ def grade_source(exercise: Exercise, source: str) -> Verdict:
         return verdict("grader error", _broken(error))
     if exercise.function not in namespace:
         names = sorted(
-            name for name, value in namespace.items() if callable(value) and name != "check"
+            name
+            for name, value in namespace.items()
+            if callable(value) and getattr(value, "__module__", "") == _MODULE
         )
         if not names:
             return verdict("not attempted", _invitation(exercise), output=watched.printed)
         found = ", ".join(f"`{name}`" for name in names)
         message = f"The tests look for a function named `{exercise.function}`; you define {found}."
         return verdict("failed", message, output=watched.printed)
-    return grade(exercise, namespace[exercise.function])
+    found = grade(exercise, namespace[exercise.function])
+    return dataclasses.replace(found, output=(watched.printed + found.output)[:OUTPUT_LIMIT])
 
 
 def _grade(exercise: Exercise, answer: Any, verdict: Callable[..., Verdict]) -> Verdict:
@@ -88,7 +87,7 @@ def _grade(exercise: Exercise, answer: Any, verdict: Callable[..., Verdict]) -> 
             f"`check` needs the function itself: pass `{exercise.function}`, not its result "
             f"(got a value of type {type(answer).__name__}).",
         )
-    _reference_calls(exercise)  # the grader proves that it works before it judges anyone
+    reference_calls(exercise)  # the grader proves that it works before it judges anyone
     watched = Watched(answer, exercise.function)
     failed = functools.partial(_failed, exercise, answer, watched, verdict)
     for test in exercise.tests:
@@ -125,10 +124,12 @@ def _failed(
     printed = watched.printed
     if sentence.endswith(NEVER_ENDS):  # running it again would only hang again
         return verdict("failed", sentence, test.__name__, None, line, printed)
-    outcomes = _outcomes(exercise, answer)
-    mistake = _matching_mistake(exercise, outcomes, test.__name__)
+    outcomes = outcomes_of(exercise, answer)
+    mistake = matching_mistake(exercise, outcomes, test.__name__)
     if line is None and exercise.fingerprint is None:
-        sentence = " ".join(filter(None, [sentence, _counterexample(exercise, outcomes, test)]))
+        sentence = " ".join(
+            filter(None, [sentence, counterexample(exercise, outcomes, test.__name__)])
+        )
     hint = mistake.hint if mistake else None
     return verdict("failed", sentence, test.__name__, hint, line, printed)
 
@@ -138,9 +139,10 @@ def _execute(source: str, exercise: Exercise, watched: Watched) -> dict[str, Any
     filename = f"<{exercise.id}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
     preset = {"np": np, "check": lambda *_: None}
-    namespace = {"__name__": "__exercise__", **preset}
+    namespace = {"__name__": _MODULE, **preset}
     try:
-        code = compile(source, filename, "exec", dont_inherit=True)
+        with quiet(watched.output):
+            code = compile(source, filename, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         line = getattr(error, "lineno", None)
         detail = getattr(error, "msg", None) or str(error)
@@ -158,137 +160,6 @@ def _execute(source: str, exercise: Exercise, watched: Watched) -> dict[str, Any
         for name, value in namespace.items()
         if not name.startswith("__") and preset.get(name) is not value
     }
-
-
-def _load(exercise: Exercise, source: str) -> Callable[..., Any]:
-    """The function that a definition's own source defines (solution or mistake)."""
-    namespace: dict[str, Any] = {"np": np}
-    exec(compile(source, f"<{exercise.id} definition>", "exec", dont_inherit=True), namespace)
-    return namespace[exercise.function]
-
-
-@functools.lru_cache(maxsize=None)  # noqa: UP033
-def _reference_calls(exercise: Exercise) -> tuple[tuple[str, Call], ...]:
-    """Every call the tests make, by test name, with the reference solution's results."""
-    found: list[tuple[str, Call]] = []
-    for test in exercise.tests:
-        reference = Watched(_load(exercise, exercise.solution), exercise.function)
-        try:
-            test(reference)
-        except Exception as error:
-            raise GraderError(f"the reference solution fails {test.__name__}: {error}") from error
-        found.extend((test.__name__, call) for call in reference.calls)
-    return tuple(found)
-
-
-@functools.lru_cache(maxsize=None)  # noqa: UP033
-def _mistake_outcomes(exercise: Exercise) -> tuple[Any, ...]:
-    return tuple(_outcomes(exercise, _load(exercise, m.source)) for m in exercise.mistakes)
-
-
-def _outcomes(exercise: Exercise, answer: Callable[..., Any]) -> list[Any]:
-    """What ``answer`` does on the tests' inputs: a frozen value each, or a LearnerError.
-
-    For an answer that draws random numbers, its fingerprint instead: one array of statistics.
-    """
-    watched = Watched(answer, exercise.function)
-    if exercise.fingerprint is not None:
-        return [_outcome(exercise.fingerprint, watched)]
-    return [_outcome(watched, *call.args) for _, call in _reference_calls(exercise)]
-
-
-def _outcome(function: Callable[..., Any], *args: Any) -> Any:
-    try:
-        return function(*args)
-    except (LearnerError, AssertionError) as error:
-        return error
-    except NotAttempted:
-        return Ellipsis
-
-
-def _matching_mistake(exercise: Exercise, outcomes: list[Any], test: str) -> Mistake | None:
-    """The mistake whose behaviour the outcomes show.
-
-    First one that agrees on every input; else the only one that agrees on the inputs of the
-    failed test, so that an answer with two mistakes earns the hint for the first of them.
-    """
-    tolerance = TOLERANCE if exercise.fingerprint is None else FINGERPRINT_TOLERANCE
-    same = [
-        [_same(mine, theirs, tolerance) for mine, theirs in zip(outcomes, mistaken, strict=True)]
-        for mistaken in _mistake_outcomes(exercise)
-    ]
-    for mistake, agrees in zip(exercise.mistakes, same, strict=True):
-        if all(agrees):
-            return mistake
-    if exercise.fingerprint is not None:
-        return None
-    tests = [name for name, _ in _reference_calls(exercise)]
-    candidates = [
-        mistake
-        for mistake, agrees in zip(exercise.mistakes, same, strict=True)
-        if mistake.fails == test
-        and all(agree for agree, name in zip(agrees, tests, strict=True) if name == test)
-    ]
-    return candidates[0] if len(candidates) == 1 else None
-
-
-def _same(first: Any, second: Any, tolerance: float = TOLERANCE) -> bool:
-    """Whether two outcomes are the same behaviour: equal values, or the same error."""
-    if isinstance(first, LearnerError) and isinstance(second, LearnerError):
-        return first.signature == second.signature
-    try:
-        a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    except Exception:
-        return False
-    return a.shape == b.shape and bool(
-        np.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True)
-    )
-
-
-def _counterexample(exercise: Exercise, outcomes: list[Any], test: Test) -> str:
-    """The smallest input on which the answer is wrong, with what it returns and what is right.
-
-    Inputs small enough to show come first, and among these the failed test's own.
-    """
-    wrong = []
-    for (name, call), outcome in zip(_reference_calls(exercise), outcomes, strict=True):
-        if not isinstance(outcome, Exception) and not _same(outcome, call.result):
-            size = sum(np.size(arg) for arg in call.args)
-            order = (size > LARGEST_SHOWN, name != test.__name__, size, len(wrong))
-            wrong.append((order, call, outcome))
-    if not wrong:
-        return ""
-    _, call, got = min(wrong)  # the last number of the order settles every tie
-    expected = np.asarray(call.result)
-    try:
-        got = np.asarray(got, dtype=float)
-    except Exception:
-        return ""
-    if got.shape != expected.shape and expected.ndim != 1:
-        return ""  # the sentence about the shape says it
-    if max(got.size, expected.size, *(np.size(arg) for arg in call.args)) <= LARGEST_SHOWN:
-        given = ", ".join(_show(arg) for arg in call.args)
-        return (
-            f"For `{exercise.function}({given})` you return `{_show(got)}`, "
-            f"expected `{_show(expected)}`."
-        )
-    if got.shape != expected.shape:
-        return ""
-    gap = np.abs(got - expected)
-    at = np.unravel_index(np.argmax(np.where(np.isfinite(gap), gap, np.inf)), gap.shape)
-    index = ", ".join(str(int(i)) for i in at)
-    return f"At [{index}] you have {got[at]:.4g}, expected {float(expected[at]):.4g}."
-
-
-def _show(value: Any) -> str:
-    """A number, array or list in at most four digits, on one line, as one would type it."""
-    array = np.asarray(value)
-    if array.dtype.kind == "f":
-        exact = np.all(array == np.round(array))
-        array = np.array([f"{x:.0f}" if exact else f"{x:.4g}" for x in array.ravel()]).reshape(
-            array.shape
-        )
-    return str(array.tolist()).replace("'", "")
 
 
 def _invitation(exercise: Exercise) -> str:

@@ -16,6 +16,7 @@ import linecache
 import math
 import random
 import traceback
+import types
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -199,13 +200,21 @@ def _put_back(names: dict[Any, dict[str, Any]]) -> None:
                 setattr(module, name, value)
 
 
-def _code(function: Any) -> Any:
+def _code(function: Any) -> types.CodeType | None:
     """The code object behind a function, method, partial or callable object, if it has one."""
-    while isinstance(function, functools.partial):
-        function = function.func
+    while True:
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif isinstance(function, np.vectorize):
+            function = function.pyfunc
+        elif hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        else:
+            break
     if not hasattr(function, "__code__") and not isinstance(function, type):
         function = getattr(type(function), "__call__", function)  # noqa: B004
-    return getattr(function, "__code__", None)
+    code = getattr(function, "__code__", None)
+    return code if isinstance(code, types.CodeType) else None
 
 
 def _filename(function: Any) -> str | None:

@@ -19,7 +19,7 @@ def mask_tokens(tokens, mask_id, vocab_size, generator, rate=0.15):
 """
 
 VOCAB_SIZE, MASK_ID = 50, 50
-COUNT = 20_000  # the bounds below are at least five standard errors wide at this size
+COUNT = 40_000  # the bounds below are at least five standard errors wide at this size
 
 
 def two_arrays_come_back(answer):
@@ -60,10 +60,11 @@ def the_selected_split_80_10_10(answer):
     )
     expect(abs(masked - 0.8) < 0.04 and abs(stranger - 0.1) < 0.03, sentence)
     drawn = inputs[(inputs != tokens) & (inputs != MASK_ID)]
+    low, high = drawn.min(initial=VOCAB_SIZE), drawn.max(initial=0)
     expect(
-        set(np.unique(drawn)) == set(range(VOCAB_SIZE)),
-        f"The random tokens must come from the whole vocabulary, 0 to {VOCAB_SIZE - 1}; yours run "
-        f"from {drawn.min()} to {drawn.max()}, {len(np.unique(drawn))} different ones.",
+        0 <= low < 5 and VOCAB_SIZE - 5 <= high < VOCAB_SIZE,
+        f"The random tokens must come from the whole vocabulary, 0 to {VOCAB_SIZE - 1}: "
+        f"yours run from {low} to {high}.",
     )
 
 

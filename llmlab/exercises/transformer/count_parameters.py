@@ -41,10 +41,7 @@ def one_more_layer_or_token(answer):
 
 
 def _expect_count(got, expected, what):
-    count = expect_number(got)
-    expect(
-        count == expected, f"Expected {expected:,} ({what}), and your function gives {count:,g}."
-    )
+    expect(expect_number(got) == expected, f"It should be {expected:,}: {what}.")
 
 
 EXERCISE = Exercise(
