@@ -13,6 +13,8 @@ _HOMES = {
     "figures": ("attention_figure", "bar_figure", "heat_figure", "line_figure", "loss_figure"),
     "attention_map": ("AttentionMap",),
     "loss_curves": ("LiveLoss", "LossCurves"),
+    "heads": ("head_view", "model_view"),
+    "quiz": ("Choice", "Question", "Quiz"),
     "claims": ("chapter_cost", "settle"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -99,7 +99,7 @@ function render({ model, el }) {
     const readable = width / T > 8.5;
     const longest = readable ? Math.min(72, Math.max(...names.map((name) => pen.measureText(name).width))) : 0;
     const turned = readable && names.some((name) => pen.measureText(name).width > (width - longest) / T);
-    const left = longest + 20;
+    const left = longest + 25;
     const top = (turned ? longest : readable ? type : 0) + 20;
     const size = (width - left - 1) / T;
     frame = { left, top, size };

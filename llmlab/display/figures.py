@@ -83,7 +83,7 @@ def loss_figure(
     if log:
         plain_log(axes, "x")
         plain_log(axes, "y")
-        axes.set_xlim(left=min(curve.x[x][curve.x[x] > 0].min() for curve in found))
+        axes.set_xlim(left=0.93 * min(curve.x[x][curve.x[x] > 0].min() for curve in found))
     _label(axes, title, X_COLUMNS[x], ylabel)
     legend_above(axes)
     return figure
@@ -95,7 +95,7 @@ def _draw_curve(axes: Axes, curve: Curve, x: str, index: int, by_run: bool) -> N
     seeds = f" ({curve.seeds} seeds)" if curve.seeds > 1 else ""
     style = {"color": COLOURS[index], "linestyle": DASHES[index]}
     if by_run and curve.column == "loss":
-        axes.plot(at, curve.mean, linewidth=0.9, alpha=0.7, **style)
+        axes.plot(at, curve.mean, color=COLOURS[index], linestyle="-", linewidth=0.8, alpha=0.7)
     else:
         marker = MARKERS[index] if len(at) <= 3 * MOST_MARKERS else None
         label = (curve.name if by_run else curve.label) + seeds
@@ -181,7 +181,8 @@ def bar_figure(
     above = values if spread is None else values + (spread[1] if spread.ndim == 2 else spread)
     span = max(float(above.max()), 0.0) - min(float(values.min()), 0.0) or 1.0
     for row, value, end in zip(rows, values, above, strict=True):
-        axes.text(max(end, 0) + 0.015 * span, row, format.format(value), va="center", fontsize=9.5)
+        number = format.format(value).replace("-", "−")
+        axes.text(max(end, 0) + 0.015 * span, row, number, va="center", fontsize=9.5)
     axes.set_yticks(rows, labels)
     axes.set_ylim(len(values) - 0.45, -0.55)
     axes.set_xlim(right=max(float(above.max()), 0.0) + 0.13 * span)

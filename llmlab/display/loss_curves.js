@@ -1,7 +1,6 @@
 // Loss curves. Each series holds six rows of float32: step, tokens, seconds, mean, low, high.
 function render({ model, el }) {
   const { html, svg, floats, listen, onWidth, unique } = llmlab;
-  const COLOURS = ["#1f78b4", "#d55e00", "#00906a", "#b8629a", "#a87900", "#0090b0", "#7a7f87"];
   const DASHES = ["", "7 3", "2 2.5", "7 3 2 3", "4 2", "11 3", ""];
   const X = ["step", "tokens", "seconds"];
   const HEIGHT = 270;
@@ -77,9 +76,11 @@ function render({ model, el }) {
   const line = (entry) => (state.smooth && entry.train ? smoothed(entry.mean) : entry.mean);
   const alone = () => new Set(series.map((entry) => entry.run)).size === 1;
   // One run: train and validation differ in colour. Several: a run is a colour, training is thin.
-  const hue = (entry) => (alone() ? entry.index : entry.run) % COLOURS.length;
-  const look = (entry) => ({ stroke: COLOURS[hue(entry)], "stroke-dasharray": DASHES[hue(entry)],
-    "stroke-width": entry.train && !alone() ? 1.1 : 2, fill: "none", "stroke-linejoin": "round" });
+  const hue = (entry) => (alone() ? entry.index : entry.run) % DASHES.length;
+  const ink = (entry) => `var(--ll-c${hue(entry)})`;
+  const thinLine = (entry) => entry.train && !alone();
+  const look = (entry) => ({ stroke: ink(entry), "stroke-dasharray": thinLine(entry) ? "" : DASHES[hue(entry)],
+    "stroke-width": thinLine(entry) ? 1 : 2, fill: "none", "stroke-linejoin": "round" });
 
   function fillLegend() {
     if (legend.children.length === series.length
@@ -158,7 +159,7 @@ function render({ model, el }) {
     const floor = model.get("floor");
     if (floor !== null && floor !== undefined && (!state.logY || floor > 0)) {
       parts.push(svg("path", { d: `M${EDGE.left} ${toY(floor)}H${width - EDGE.right}`, stroke: "currentColor", "stroke-dasharray": "2 3" }),
-        svg("text", { x: width - EDGE.right, y: toY(floor) - 5, "text-anchor": "end" }, `floor ${reading(floor)}`));
+        svg("text", { x: EDGE.left + 6, y: toY(floor) - 5 }, `floor ${reading(floor)}`));
     }
     view.cursor = svg("g", {});
     plot.replaceChildren(svg("svg", { width, height: HEIGHT, "aria-hidden": "true" }, ...parts, view.cursor));
@@ -190,14 +191,14 @@ function render({ model, el }) {
     const parts = [];
     if (entry.seeds > 1) {
       const low = state.logY ? entry.low.map((value, i) => (value > 0 ? value : values[i])) : entry.low;
-      parts.push(svg("path", { d: `M${trace(entry.high, usable)}L${trace(low, [...usable].reverse())}Z`, fill: COLOURS[hue(entry)], opacity: 0.17 }));
+      parts.push(svg("path", { d: `M${trace(entry.high, usable)}L${trace(low, [...usable].reverse())}Z`, fill: ink(entry), opacity: 0.17 }));
     }
     if (state.smooth && entry.train) {
       parts.push(svg("path", { d: `M${trace(entry.mean, usable)}`, ...look(entry), "stroke-width": 1, opacity: 0.3 }));
     }
     parts.push(svg("path", { d: `M${trace(values, usable)}`, ...look(entry) }));
     if (!entry.train && usable.length <= 24) {
-      for (const i of usable) parts.push(svg("circle", { cx: toX(xs[i]), cy: toY(values[i]), r: 2.8, fill: COLOURS[hue(entry)] }));
+      for (const i of usable) parts.push(svg("circle", { cx: toX(xs[i]), cy: toY(values[i]), r: 2.8, fill: ink(entry) }));
     }
     return parts;
   }
@@ -230,7 +231,7 @@ function render({ model, el }) {
       cell.textContent = reading(value);
       words.push(`${entry.label} ${reading(value)}`);
       if (state.cursor !== null && Number.isFinite(value)) {
-        view.cursor.append(svg("circle", { cx: view.toX(entry.x[state.x][i]), cy: view.toY(value), r: 4, fill: "var(--ll-page)", stroke: COLOURS[hue(entry)], "stroke-width": 2 }));
+        view.cursor.append(svg("circle", { cx: view.toX(entry.x[state.x][i]), cy: view.toY(value), r: 4, fill: "var(--ll-page)", stroke: ink(entry), "stroke-width": 2 }));
       }
     });
     const place = `${X[state.x]} ${number(x)}`;

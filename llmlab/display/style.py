@@ -95,7 +95,7 @@ STYLE = {
 SHEET = (
     ".llmlab-figure{display:block;width:100%;height:auto;margin:.5rem auto;overflow:visible;"
     "background:none;stroke-linejoin:round;stroke-linecap:butt}"
-    "@media(max-width:520px){.llmlab-figure{--llmlab-type:1.22}}"
+    "@media(max-width:520px){.llmlab-wide{--llmlab-type:1.22}}"
     "@media print{.llmlab-figure{color:#000;break-inside:avoid}}"
 )
 
@@ -130,10 +130,7 @@ def legend_above(axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
         return
-    # A letter of legend is about 0.085 inches wide, its handle and gap 0.5; the labels of the
-    # vertical axis take about 0.7 on the left.
-    room = axes.figure.get_figwidth() / axes.get_gridspec().ncols - 0.7
-    columns = max(1, min(len(labels), int(room / (0.085 * max(map(len, labels)) + 0.5))))
+    columns = _legend_columns(labels, axes.figure.get_figwidth() / axes.get_gridspec().ncols - 0.7)
     axes.legend(
         handles,
         labels,
@@ -148,6 +145,17 @@ def legend_above(axes: Axes) -> None:
     if title:
         rows = -(-len(labels) // columns)
         axes.set_title(title, pad=STYLE["axes.titlepad"] + 15 * rows)
+
+
+def _legend_columns(labels: Sequence[str], room: float) -> int:
+    """The most columns whose labels fit into ``room`` inches; Matplotlib fills column by column."""
+    for columns in range(len(labels), 1, -1):
+        rows = -(-len(labels) // columns)
+        longest = [max(map(len, labels[at : at + rows])) for at in range(0, len(labels), rows)]
+        # A letter is about 0.085 inches wide, a handle with its gap 0.55.
+        if sum(0.085 * letters + 0.55 for letters in longest) <= room:
+            return columns
+    return 1
 
 
 def plain_log(axes: Axes, which: str, ticks: Sequence[float] = ()) -> None:
@@ -240,8 +248,9 @@ def _responsive(drawing: str, alt: str) -> str:
         raise RuntimeError("Matplotlib wrote an SVG without a view box.")
     width, height = float(size.group(1)), float(size.group(2))
     name = html.escape(alt, quote=True)
+    wide = " llmlab-wide" if width > 380 else ""
     opening = (
-        f'<svg class="llmlab-figure" xmlns="http://www.w3.org/2000/svg" '
+        f'<svg class="llmlab-figure{wide}" xmlns="http://www.w3.org/2000/svg" '
         f'xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {width:g} {height:g}" '
         f'role="img" aria-label="{name}" style="max-width: {width * 4 / 3:.0f}px">'
         f"<title>{name}</title><style>{SHEET}</style>"
