@@ -35,7 +35,7 @@ class GPTConfig:
         width: D.
         position: "learned", "sinusoidal", "rotary", "alibi" or "none".
         norm: "layer" or "rms".
-        feed_forward: "gelu", "swiglu" or "relu2".
+        feed_forward: "gelu", "gelu_tanh" (GPT-2 as published), "relu2" or "swiglu".
         bias: whether linear layers and norms have one.
         dropout: probability; 0 for models that see each text about once.
 
