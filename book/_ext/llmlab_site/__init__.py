@@ -28,6 +28,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-get-outdated", changed_notebooks)
     app.connect("build-finished", finish)
     app.add_css_file("llmlab.css", priority=900)
+    # the theme's icon font must not rewrite the icons of Jupyter's own widgets
+    app.add_js_file(None, body="FontAwesomeConfig = {observeMutations: false}", priority=1)
     app.add_js_file("mount.js", type="module", priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 

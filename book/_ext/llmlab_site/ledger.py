@@ -43,12 +43,11 @@ def collect_claims(executed: Mapping[str, Path]) -> list[dict]:
 
 def ledger_page(claims: list[dict], titles: Mapping[str, str]) -> str:
     """Return the Markdown of the ledger: a table for each chapter that settled a claim."""
-    held = len({claim["id"] for claim in claims})
-    lines = [INTRODUCTION, f"So far {held} claims are settled.\n" if held else ""]
+    lines = [INTRODUCTION]
     for document, title in titles.items():
-        rows = [_row(claim) for claim in claims if claim["document"] == document]
-        if rows:
-            lines += [f"## {title}\n", _table(rows, title)]
+        settled = [claim for claim in claims if claim["document"] == document]
+        if settled:
+            lines += [f"## {title}\n", _table(settled)]
     if not claims:
         lines.append("No chapter has settled a claim yet.\n")
     return "\n".join(lines)
@@ -96,42 +95,28 @@ def _parse(attribute: str, document: str) -> dict:
     return {**claim, "document": document}
 
 
+def _table(claims: list[dict]) -> str:
+    head = "* - Claim\n  - Verdict\n  - Measured\n  - Cell"
+    rows = "\n".join(_row(claim) for claim in claims)
+    return f":::{{list-table}}\n:header-rows: 1\n:class: llmlab-ledger\n\n{head}\n{rows}\n:::\n"
+
+
 def _row(claim: dict) -> str:
-    cells = {
-        "Claim": f"<b>{_escape(claim['id'])}</b> {_escape(claim['claim'])}",
-        "Verdict": _escape(claim["verdict"]),
-        "Measured": f"{_measured(claim['measured'])}<br><small>bound: "
-        f"{_escape(claim['accept'])}</small>",
-        "Cell": f'<a href="../{claim["document"]}.html#claim-{_escape(claim["id"])}">'
-        f"see {_escape(claim['id'])} measured</a>",
-    }
-    columns = "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in cells.items())
-    return f"<tr>{columns}</tr>"
-
-
-def _table(rows: list[str], title: str) -> str:
-    head = "".join(
-        f'<th scope="col">{name}</th>' for name in ("Claim", "Verdict", "Measured", "Cell")
-    )
-    caption = f'<caption class="visually-hidden">Claims settled in {_escape(title)}</caption>'
-    body = "\n".join(rows)
-    return (
-        f'<table class="llmlab-ledger">{caption}<thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{body}\n</tbody></table>\n"
+    sources = ",".join(claim.get("sources", []))
+    cited = f" {{cite:p}}`{sources}`" if sources else ""
+    name = claim["id"]
+    address = f"../{claim['document']}.html#claim-{name}"
+    measured = "<br>".join(f"{_plain(what)}: {value}" for what, value in claim["measured"].items())
+    return "\n".join(
+        [
+            f"* - **{name}** {_plain(claim['text'])}",
+            f"  - {_plain(claim['verdict'])}{cited}",
+            f"  - {measured} <small>Bound: {_plain(claim['accept'])}</small>",
+            f'  - <a href="{address}" aria-label="{name}, where it is measured">see it</a>',
+        ]
     )
 
 
-def _measured(measured: dict | str) -> str:
-    if not isinstance(measured, dict):
-        return _escape(str(measured))
-    return "; ".join(
-        f"{_escape(name)} {_escape(_number(value))}" for name, value in measured.items()
-    )
-
-
-def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _escape(text: str) -> str:
-    return html.escape(text, quote=True)
+def _plain(text: str) -> str:
+    """Escape what Markdown would read as a mark."""
+    return re.sub(r"([\\`*_{}\[\]<>#|$~])", r"\\\1", " ".join(text.split()))
