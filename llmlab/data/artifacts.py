@@ -147,13 +147,13 @@ def fetch(name: str) -> Path:
         raise ValueError(f"name must be one of {', '.join(sorted(ARTIFACTS))}: got {name!r}.")
     artifact = ARTIFACTS[name]
     path = cache_folder() / artifact.filename
-    if _is_intact(path, artifact):
-        return path
-    print(
-        f"Fetching {artifact.package} {artifact.version} ({artifact.megabytes} MB), once.",
-        file=sys.stderr,
-    )
     try:
+        if _is_intact(path, artifact):
+            return path
+        print(
+            f"Fetching {artifact.package} {artifact.version} ({artifact.megabytes} MB), once.",
+            file=sys.stderr,
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         # Beside its final place, so that the last step is a rename within one file system.
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".fetching-") as folder:
@@ -225,5 +225,8 @@ def _storage_problem(error: OSError, folder: Path) -> str:
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         reason = "cannot be written"
     else:
-        reason = f"cannot be used ({error.strerror or error})"
-    return f"The cache folder {folder} {reason}: set LLMLAB_CACHE to a folder with room."
+        reason = f"cannot be used ({error.strerror})"
+    return (
+        f"The cache folder {folder} {reason}: set LLMLAB_CACHE to a writable folder on a disk "
+        f"with room."
+    )

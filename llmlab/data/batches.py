@@ -83,7 +83,7 @@ class MaskedWindows:
         self.vocab_size, self.mask_id, self.rate = vocab_size, mask_id, rate
         _check_sizes(context, batch_size)
         _check_enough(self.tokens, context, "context")
-        _check_masking(vocab_size, rate)
+        _check_masking(vocab_size, mask_id, rate)
 
     def __getitem__(self, step: int) -> Batch:
         generator = _generator(self.seed, step)
@@ -131,9 +131,9 @@ def mask_tokens(
     At least one token of the batch is chosen, so that its loss is defined.
 
     Raises:
-        ValueError: a rate outside (0, 1].
+        ValueError: a rate outside (0, 1], a negative ``mask_id``, fewer than two words.
     """
-    _check_masking(vocab_size, rate)
+    _check_masking(vocab_size, mask_id, rate)
     chosen = torch.rand(tokens.shape, generator=generator) < rate
     if not chosen.any():
         lucky = torch.randint(tokens.numel(), (1,), generator=generator)
@@ -201,8 +201,10 @@ def _check_enough(tokens: Tensor, needed: int, why: str) -> None:
         raise ValueError(f"tokens must hold at least {needed} ({why}): got {len(tokens)}.")
 
 
-def _check_masking(vocab_size: int, rate: float) -> None:
+def _check_masking(vocab_size: int, mask_id: int, rate: float) -> None:
     if vocab_size < 2:
         raise ValueError(f"vocab_size must be 2 or more to mask tokens: got {vocab_size}.")
+    if mask_id < 0:
+        raise ValueError(f"mask_id must be 0 or more: got {mask_id}.")
     if not 0 < rate <= 1:
         raise ValueError(f"rate must be above 0 and at most 1: got {rate}.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from llmlab.data import sources
@@ -140,17 +141,18 @@ def load_corpus(name_or_path: str | Path) -> Corpus:
     if str(name_or_path) in _BUILT_IN:
         return _load_built_in(str(name_or_path))
     path = Path(name_or_path).expanduser()
-    if path.is_dir():
+    # os.path says no where Path would raise, as for a text that was taken for a path.
+    if str(name_or_path) and os.path.isdir(path):
         return _load_folder(path)
-    if path.is_file():
+    if os.path.isfile(path):
         return Corpus(path.name, (Document(path.name, _read_text(path)),))
     raise ValueError(
         f"name_or_path must be one of {', '.join(_BUILT_IN)}, or an existing text file or "
-        f"folder: got {str(name_or_path)!r}."
+        f"folder: got {str(name_or_path)[:200]!r}."
     )
 
 
-@lru_cache(maxsize=2)
+@cache
 def _load_built_in(name: str) -> Corpus:
     source = _BUILT_IN[name]
     artifact = ARTIFACTS[source.artifact]

@@ -107,11 +107,10 @@ def read_wikipedia() -> Iterator[tuple[str, str]]:
 
 
 def _plain_article(markup: str) -> str:
-    text = html.unescape(markup)
-    text = re.sub(r"<!--.*?-->|<ref[^>]*/>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->|<ref[^>]*/>", "", markup, flags=re.DOTALL)
     text = re.sub(r"<(ref|math|gallery|source|timeline)\b[^>]*>.*?</\1>", "", text, flags=re.DOTALL)
     text = re.sub(r"<br[^>]*>", "\n", text)
-    text = re.sub(r"</?[a-z][^<>]*>", "", text)
+    text = html.unescape(re.sub(r"</?[a-z][^<>]*>", "", text))
     # A few templates hold words of the sentence; the others are boxes, notes and machinery.
     text = re.sub(r"\{\{(?:convert|cvt)\|([^|{}]*)\|([^|{}]*)[^{}]*\}\}", r"\1 \2", text)
     text = re.sub(r"\{\{(?:nowrap|lang\|[\w-]+|transl\|\w+)\|([^|{}]*)\}\}", r"\1", text)
