@@ -17,7 +17,7 @@ def count_parameters(V, T, L, D):
 def count_is_one_number(answer):
     """The count is one whole number."""
     count = expect_number(answer(10, 4, 2, 3))
-    expect(count == round(count), f"A count is a whole number: you return {count}.")
+    expect(count.is_integer(), f"A count is a whole number: you return {count}.")
 
 
 def tiny_model_by_hand(answer):
