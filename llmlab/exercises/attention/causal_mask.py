@@ -27,7 +27,7 @@ def mask_says_yes_or_no(answer):
 def mask_of_three_by_hand(answer):
     """Three tokens, written out."""
     expected = [[True, False, False], [True, True, False], [True, True, True]]
-    expect_close(answer(3), expected, "Three tokens have another mask.")
+    expect_close(answer(3), expected, "This is not the mask of three tokens.")
 
 
 def every_token_sees_its_whole_past(answer):

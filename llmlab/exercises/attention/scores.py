@@ -26,7 +26,9 @@ def scores_by_hand(answer):
     q = np.array([[2.0, 0, 0, 0], [1, 1, 1, 1]])
     k = np.array([[2.0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 4]])
     expected = [[2, 1, 0], [1, 2, 2]]
-    expect_close(answer(q, k), expected, "Two queries and three keys give other scores by hand.")
+    expect_close(
+        answer(q, k), expected, "Worked by hand, these queries and keys have different scores."
+    )
 
 
 def scores_do_not_grow_with_width(answer):

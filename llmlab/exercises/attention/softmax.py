@@ -23,7 +23,11 @@ def softmax_keeps_the_shape(answer):
 def softmax_by_hand(answer):
     """Logarithms of 1, 2 and 5 become the shares 1/8, 2/8 and 5/8."""
     x = np.log([1.0, 2.0, 5.0])
-    expect_close(answer(x), [0.125, 0.25, 0.625], "log 1, log 2 and log 5 give other shares.")
+    expect_close(
+        answer(x),
+        [0.125, 0.25, 0.625],
+        "The logarithms of 1, 2 and 5 must become the shares 1/8, 2/8 and 5/8.",
+    )
 
 
 def each_row_on_its_own(answer):

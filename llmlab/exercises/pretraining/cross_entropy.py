@@ -48,7 +48,7 @@ def only_differences_of_logits_count(answer):
         np.log(sum(np.exp(v) for v in row)) - row[t] for row, t in zip(logits, targets, strict=True)
     ]
     loss = as_array(answer(logits, targets))
-    expect_close(loss, sum(rows) / 8, "Random logits cost something else.")
+    expect_close(loss, sum(rows) / 8, "On random logits your loss disagrees with plain logarithms.")
     expect_close(answer(logits + 3, targets), loss, "Adding 3 to all logits must change nothing.")
 
 

@@ -25,7 +25,14 @@ def merge_pair(tokens, pair, new):
 
 def a_list_of_tokens_comes_back(answer):
     """The result is a flat list of token ids; with no such pair, the one you gave."""
-    _expect_merge(answer, [4, 5, 6], (1, 2), 9, [4, 5, 6], "This pair does not occur.")
+    _expect_merge(
+        answer,
+        [4, 5, 6],
+        (1, 2),
+        9,
+        [4, 5, 6],
+        "This pair does not occur here, so nothing may change.",
+    )
 
 
 def two_merges_by_hand(answer):
