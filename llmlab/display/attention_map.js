@@ -19,8 +19,7 @@ function render({ model, el }) {
   };
   const choose = (changes) => {
     for (const [name, value] of Object.entries(changes)) model.set(name, value);
-    model.save_changes();
-    update();
+    model.save_changes(); // the model's change events redraw
   };
 
   // --- what the page holds ---

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -56,15 +56,21 @@ def thin(curve: Curve, most: int) -> Curve:
     count = len(curve.mean)
     if count <= most:
         return curve
-    keep = np.unique(np.linspace(0, count - 1, most).round().astype(int))
-    return Curve(
-        curve.name,
-        curve.column,
-        curve.seeds,
-        {key: values[keep] for key, values in curve.x.items()},
-        curve.mean[keep],
-        curve.low[keep],
-        curve.high[keep],
+    return _pick(curve, np.unique(np.linspace(0, count - 1, most).round().astype(int)))
+
+
+def after(curve: Curve, x: str) -> Curve:
+    """The curve without the points where ``x`` is 0."""
+    return _pick(curve, curve.x[x] > 0)
+
+
+def _pick(curve: Curve, keep: np.ndarray) -> Curve:
+    return replace(
+        curve,
+        x={key: values[keep] for key, values in curve.x.items()},
+        mean=curve.mean[keep],
+        low=curve.low[keep],
+        high=curve.high[keep],
     )
 
 

@@ -14,7 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from .arrays import to_array, visible
-from .curves import X_COLUMNS, Curve, curves, thin
+from .curves import X_COLUMNS, Curve, after, curves, thin
 from .style import (
     COLOURS,
     DASHES,
@@ -30,19 +30,17 @@ from .style import (
 MOST_MARKERS = 12  # points on a line up to which each gets its own marker
 
 
-def _fade(name: str, colour: str) -> list[tuple[float, float, float, float]]:
-    return [(*to_rgb(colour), 0.0), (*to_rgb(colour), 1.0)]
-
-
 # Heat maps fade into the page instead of into white, so they read the same in the dark.
-STRENGTH = LinearSegmentedColormap.from_list("llmlab", _fade("strength", PALETTE["blue"]))
+STRENGTH = LinearSegmentedColormap.from_list(
+    "llmlab", [(*to_rgb(PALETTE["blue"]), 0.0), (*to_rgb(PALETTE["blue"]), 1.0)]
+)
 SIGNED = LinearSegmentedColormap.from_list(
     "llmlab-signed",
     [
-        (*to_rgb(PALETTE["vermilion"]), 1.0),
-        (*to_rgb(PALETTE["vermilion"]), 0.0),
-        (*to_rgb(PALETTE["blue"]), 0.0),
-        (*to_rgb(PALETTE["blue"]), 1.0),
+        (0.0, (*to_rgb(PALETTE["vermilion"]), 1.0)),
+        (0.5, (*to_rgb(PALETTE["vermilion"]), 0.0)),
+        (0.5, (*to_rgb(PALETTE["blue"]), 0.0)),
+        (1.0, (*to_rgb(PALETTE["blue"]), 1.0)),
     ],
 )
 
@@ -68,6 +66,8 @@ def loss_figure(
         raise ValueError(f"x must be one of {', '.join(X_COLUMNS)}: got {x!r}.")
     y = (y,) if isinstance(y, str) else tuple(y)
     found = [thin(curve, 1000) for curve in curves(runs, y)]
+    if log:  # the untrained model, at step 0, has no place on a logarithmic axis
+        found = [after(curve, x) for curve in found]
     if not found:
         raise ValueError(f"runs hold no line with {' or '.join(map(repr, y))}.")
     figure, axes = new_figure()
@@ -83,7 +83,6 @@ def loss_figure(
     if log:
         plain_log(axes, "x")
         plain_log(axes, "y")
-        axes.set_xlim(left=0.93 * min(curve.x[x][curve.x[x] > 0].min() for curve in found))
     _label(axes, title, X_COLUMNS[x], ylabel)
     legend_above(axes)
     return figure
@@ -185,6 +184,8 @@ def bar_figure(
         axes.text(max(end, 0) + 0.015 * span, row, number, va="center", fontsize=9.5)
     axes.set_yticks(rows, labels)
     axes.set_ylim(len(values) - 0.45, -0.55)
+    if values.min() >= 0:
+        axes.set_xlim(left=0)
     axes.set_xlim(right=max(float(above.max()), 0.0) + 0.13 * span)
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")

@@ -1,0 +1,148 @@
+"""Toy runs and maps, and a browser that mounts widgets as a page without a kernel does."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+HARNESS = """<!doctype html><html lang="en" data-theme="THEME"><meta charset="utf-8">
+<title>widgets</title><meta name="viewport" content="width=device-width, initial-scale=1">
+<style>body { margin: 16px; font: 16px/1.5 system-ui, sans-serif; background: BACK; color: INK; }
+</style><body><main></main><script type="application/json" id="data">DATA</script>
+<script type="module">
+window.models = []; window.stops = [];
+function shim(state) {
+  const heard = {};
+  return {
+    get: (name) => state[name],
+    set(name, value) {
+      state[name] = value;
+      for (const act of [...(heard[`change:${name}`] || [])]) act();
+    },
+    on: (event, act) => (heard[event] ??= []).push(act),
+    off: (event, act) => { heard[event] = (heard[event] || []).filter((other) => other !== act); },
+    save_changes() {},
+    count: () => Object.values(heard).flat().length,
+  };
+}
+const view = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+window.view = view;
+for (const { state, bytes, esm, css } of JSON.parse(document.getElementById("data").textContent)) {
+  document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
+  for (const [name, text] of Object.entries(bytes)) state[name] = view(text);
+  const model = shim(state);
+  const el = document.createElement("div");
+  document.querySelector("main").append(el);
+  const address = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
+  const { default: widget } = await import(address);
+  window.stops.push(widget.render({ model, el }));
+  window.models.push(model);
+}
+window.ready = true;
+</script></body></html>"""
+
+
+def _pack(widget) -> dict:
+    state, contents = {}, {}
+    for name in widget.keys:
+        value = getattr(widget, name)
+        if isinstance(value, bytes):
+            contents[name] = base64.b64encode(value).decode()
+        elif not name.startswith("_") and name not in ("layout", "comm", "tabbable", "tooltip"):
+            state[name] = value
+    esm, css = str(widget._esm), str(widget._css)
+    return {"state": state, "bytes": contents, "esm": esm, "css": css}
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def mount(browser, tmp_path):
+    """Mount widgets on a page; when the test ends, no error and no request may have happened."""
+    said, pages = [], []
+
+    def open_page(*widgets, dark: bool = False, width: int = 800):
+        data = json.dumps([_pack(widget) for widget in widgets]).replace("</", "<\\/")
+        back, ink = ("#121212", "#ced6dd") if dark else ("#ffffff", "#222222")
+        text = HARNESS.replace("THEME", "dark" if dark else "light")
+        text = text.replace("BACK", back).replace("INK", ink).replace("DATA", data)
+        file = tmp_path / "widgets.html"
+        file.write_text(text, encoding="utf-8")
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        pages.append(page)
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: _note_request(request.url, said))
+        page.goto(file.as_uri())
+        page.wait_for_function("window.ready")
+        page.wait_for_timeout(50)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert said == []
+
+
+def _note_request(address: str, said: list[str]) -> None:
+    if not address.startswith(("file:", "blob:", "data:")):
+        said.append(f"request to {address}")
+
+
+@pytest.fixture
+def make_run():
+    """A made-up run record that falls from 4 to about ``floor``."""
+
+    def make(name="gpt", seed=0, floor=1.5, steps=60, every=20):
+        noise = np.random.default_rng(seed).normal(0, 0.02, steps + 1)
+        lines = []
+        for step in range(steps + 1):
+            loss = floor + (4 - floor) * float(np.exp(-step / 15)) + float(noise[step])
+            line = {"step": step, "tokens": step * 512, "seconds": step * 0.1}
+            if step:
+                line["loss"] = loss
+            if step % every == 0:
+                line["validation_loss"] = loss + 0.1
+            lines.append(line)
+        return SimpleNamespace(name=name, lines=lines)
+
+    return make
+
+
+@pytest.fixture
+def make_maps():
+    """Causal attention of L layers and H heads over T tokens; rows sum to 1."""
+
+    def make(L=2, H=3, T=5, seed=0):
+        scores = np.random.default_rng(seed).normal(0, 2, (L, H, T, T)).astype(np.float32)
+        scores = np.where(np.tri(T, dtype=bool), np.exp(scores), 0)
+        return list(scores / scores.sum(-1, keepdims=True))
+
+    return make

@@ -1,0 +1,264 @@
+"""The widgets in a browser, on a page without a kernel."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import pytest
+
+from llmlab.display import (
+    AttentionMap,
+    Choice,
+    LiveLoss,
+    LossCurves,
+    Question,
+    Quiz,
+    figure_svg,
+    head_view,
+    line_figure,
+    model_view,
+)
+
+TOKENS = ["the", " cat", "sat", "on", "it"]
+THEMES = pytest.mark.parametrize(("dark", "width"), [(False, 800), (True, 800), (False, 375)])
+
+
+@pytest.fixture
+def everything(make_maps, make_run):
+    quiz = Quiz(
+        [
+            Question("One of `two`?", [Choice("a", True, "Yes a."), Choice("b", False, "Not b.")]),
+            Question(
+                "Some of three?",
+                [Choice("c", True, "c."), Choice("d", True, "d."), Choice("e", False, "e.")],
+                kind="multiple",
+            ),
+            Question(
+                "How many?",
+                [Choice("1024", True, "2 to the 10."), Choice("20", False, "2 times 10.")],
+                kind="number",
+                tolerance=1,
+            ),
+        ]
+    )
+    return [
+        AttentionMap(make_maps(), TOKENS),
+        AttentionMap(make_maps(1, 2, 5), TOKENS),
+        LossCurves([make_run("a", 0), make_run("a", 1), make_run("b", 2)], floor=1.2),
+        LiveLoss(),
+        head_view(make_maps(), TOKENS),
+        model_view(make_maps(), TOKENS),
+        quiz,
+    ]
+
+
+@THEMES
+def test_everything_fits_its_page(everything, mount, dark, width):
+    page = mount(*everything, dark=dark, width=width)
+    assert page.locator(".llmlab").count() == len(everything)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    ids = page.evaluate("[...document.querySelectorAll('.llmlab [id]')].map(n => n.id)")
+    ours = [name for name in ids if name.startswith(("ll-", "quiz-"))]
+    assert len(ours) == len(set(ours))
+
+
+def test_leaving_removes_every_listener_and_element(everything, mount):
+    page = mount(*everything)
+    page.evaluate("window.stops.forEach((stop) => stop())")
+    assert page.locator(".llmlab").count() == 0
+    assert page.evaluate("window.models.map((model) => model.count())") == [0] * len(everything)
+
+
+@THEMES
+def test_the_map_draws_weights_in_the_colours_of_the_theme(make_maps, mount, dark, width):
+    page = mount(AttentionMap([np.eye(5)], TOKENS), dark=dark, width=width)
+    pixel = page.evaluate(
+        """() => { const c = document.querySelector('.ll-map canvas');
+        const p = c.getContext('2d'), w = c.width - 12, h = c.height - 12;
+        return [...p.getImageData(w, h, 1, 1).data]; }"""
+    )
+    assert pixel == ([88, 172, 236, 255] if dark else [31, 120, 180, 255])
+
+
+def test_the_map_repaints_when_the_page_turns_dark(mount):
+    page = mount(AttentionMap([np.eye(5)], TOKENS))
+    read = "document.querySelector('.ll-map canvas').toDataURL()"
+    before = page.evaluate(read)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.wait_for_timeout(50)
+    assert page.evaluate(read) != before
+
+
+def test_arrow_keys_move_the_query_and_say_the_python_sentence(make_maps, mount):
+    widget = AttentionMap(make_maps(), TOKENS, query=0)
+    page = mount(widget)
+    page.locator(".ll-tokens").focus()
+    for key, query in (("ArrowRight", 1), ("ArrowDown", 2), ("ArrowLeft", 1), ("End", 4)):
+        page.keyboard.press(key)
+        assert page.evaluate("models[0].get('query')") == query
+        widget.query = query
+        said = page.locator(".ll-says").inner_text()
+        assert said.startswith(widget.sentence()[:-1])
+    assert page.locator("[aria-selected=true]").inner_text().startswith("it")
+
+
+def test_arrow_keys_choose_layer_and_head(make_maps, mount):
+    page = mount(AttentionMap(make_maps(), TOKENS))
+    page.locator(".ll-heads [aria-checked=true]").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("[models[0].get('layer'), models[0].get('head')]") == [1, 1]
+    focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert focused == "layer 1, head 1"
+    assert page.locator(".ll-says").inner_text().startswith("Layer 1, head 1:")
+
+
+def test_the_mouse_reads_a_cell_and_a_tap_a_token(mount):
+    page = mount(AttentionMap([np.tri(5) / np.tri(5).sum(1, keepdims=True)], TOKENS))
+    box = page.locator(".ll-map canvas").bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5)
+    assert page.locator(".ll-cell").inner_text() == "“it” → “it”: 0.200"
+    page.locator(".ll-token").nth(1).click()
+    assert page.evaluate("models[0].get('query')") == 1
+    assert page.locator(".ll-token small").all_inner_texts() == [".50", ".50", "", "", ""]
+
+
+def test_the_table_lists_every_weight(make_maps, mount):
+    page = mount(AttentionMap(make_maps(), TOKENS))
+    page.locator("summary").click()
+    assert page.locator("tbody tr").count() == 5
+
+
+def test_keys_read_the_loss_curves(make_run, mount):
+    page = mount(LossCurves(make_run("a")))
+    plot = page.locator(".ll-plot")
+    plot.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    assert plot.get_attribute("aria-valuenow") == "1"
+    assert plot.get_attribute("aria-valuetext").startswith("step 1: a train 3.8")
+    page.keyboard.press("End")
+    assert plot.get_attribute("aria-valuenow") == plot.get_attribute("aria-valuemax") == "60"
+    page.keyboard.press("Escape")
+    assert page.locator(".ll-cursor").count() == 0
+
+
+def test_the_mouse_reads_the_loss_curves(make_run, mount):
+    page = mount(LossCurves(make_run("a")))
+    box = page.locator(".ll-plot").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 80)
+    assert page.locator(".ll-cursor").count() == 1
+    assert "at step" in page.locator(".ll-loss").inner_text()
+
+
+def test_buttons_change_axes_smoothing_and_curves(make_run, mount):
+    page = mount(LossCurves([make_run("a"), make_run("b", 1)]))
+    drawn = "document.querySelector('.ll-plot svg').outerHTML"
+    seen = {page.evaluate(drawn)}
+    for name in ("logarithmic horizontal axis", "logarithmic vertical axis", "smooth"):
+        button = page.get_by_role("button", name=name)
+        button.click()
+        assert button.get_attribute("aria-pressed") == "true"
+        seen.add(page.evaluate(drawn))
+    page.locator("select").select_option(label="by tokens")
+    seen.add(page.evaluate(drawn))
+    assert len(seen) == 5
+    assert "NaN" not in "".join(seen)
+    first = page.locator(".ll-legend button").first
+    first.click()
+    assert first.get_attribute("aria-pressed") == "false"
+    for button in page.locator(".ll-legend button").all()[1:]:
+        button.click()
+    assert "All curves are hidden." in page.locator(".ll-loss").inner_text()
+
+
+def test_a_live_plot_fills_as_its_traits_change(mount):
+    live = LiveLoss()
+    page = mount(live)
+    assert "No steps yet" in page.locator(".ll-loss").inner_text()
+    for step in range(1, 40):
+        live(None, {"step": step, "loss": 4 / step, "tokens": step, "seconds": step})
+    live.flush()
+    data = base64.b64encode(live.data).decode()
+    page.evaluate(
+        "([s, d]) => { models[0].set('series', s); models[0].set('data', view(d)); }",
+        [live.series, data],
+    )
+    assert page.locator(".ll-waiting").is_hidden()
+    assert "0.103" in page.locator(".ll-legend").inner_text()
+
+
+def test_bertviz_draws_hides_heads_and_opens_one_by_keyboard(make_maps, mount):
+    page = mount(head_view(make_maps(), TOKENS), model_view(make_maps(), TOKENS))
+    heads, model = page.locator(".ll-heads-view").all()
+    assert heads.locator("line").count() == 3 * 5 * 5
+    assert model.locator("line").count() == 2 * 3 * 5 * 5
+    box = heads.locator("[role=checkbox]").nth(1)
+    box.focus()
+    page.keyboard.press("Enter")
+    assert box.get_attribute("aria-checked") == "false"
+    model.locator("[role=button]").nth(4).focus()
+    page.keyboard.press("Enter")
+    assert "Layer 1, Head 1" in model.inner_text()
+    heads.locator("select").select_option("1")
+    assert heads.locator("[role=checkbox]").count() == 3
+
+
+def test_a_quiz_explains_corrects_and_starts_over(everything, mount):
+    page = mount(everything[-1])
+    forms = page.locator("form").all()
+    forms[0].get_by_role("button", name="Check").click()
+    assert "Choose an answer first." in forms[0].inner_text()
+    forms[0].get_by_label("b").check()
+    page.keyboard.press("Enter")
+    assert "No. Not b." in forms[0].inner_text()
+    assert "Yes a." not in forms[0].inner_text()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    assert "Right. Yes a." in forms[0].inner_text()
+    assert forms[0].locator("input").first.is_disabled()
+    page.keyboard.press("Enter")  # the focus is on "Try again"
+    assert forms[0].locator("input:checked").count() == 0
+    assert "1 of 3 answered" in page.locator(".ll-score").inner_text()
+
+
+def test_a_quiz_with_several_right_choices_wants_all(everything, mount):
+    page = mount(everything[-1])
+    form = page.locator("form").nth(1)
+    form.get_by_label("c").check()
+    form.get_by_role("button", name="Check").click()
+    assert "Right so far, but there is more." in form.inner_text()
+    form.get_by_label("d").check()
+    form.get_by_role("button", name="Check").click()
+    assert form.get_by_role("status").inner_text() == "Right."
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("1024", "2 to the 10."),
+        ("1,024.5", "2 to the 10."),
+        ("20", "2 times 10."),
+        ("7", "Not yet."),
+        ("many", "Type a number first."),
+    ],
+)
+def test_a_typed_number_is_read_kindly(everything, mount, typed, says):
+    page = mount(everything[-1])
+    form = page.locator("form").nth(2)
+    form.locator("input").fill(typed)
+    page.keyboard.press("Enter")
+    assert says in form.inner_text()
+
+
+@pytest.mark.parametrize("ink", ["rgb(34, 34, 34)", "rgb(206, 214, 221)"])
+def test_a_figure_takes_the_ink_of_its_page_and_fits_a_phone(browser, ink):
+    drawing = figure_svg(line_figure([1, 2, 3], {"a": [1, 3, 2]}, xlabel="step"), "a line")
+    page = browser.new_page(viewport={"width": 375, "height": 600})
+    page.set_content(f"<body style='color: {ink}'>{drawing}</body>")
+    text = page.locator("text", has_text="step")
+    assert text.evaluate("node => getComputedStyle(node).fill") == ink
+    assert page.locator("svg").bounding_box()["width"] <= 375
+    assert page.get_by_role("img", name="a line").count() == 1
+    page.close()
