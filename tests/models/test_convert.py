@@ -148,5 +148,5 @@ def test_a_bert_that_ours_cannot_hold_is_refused(change):
 def test_other_models_are_refused():
     with pytest.raises(TypeError, match="model must be a GPT or a BERT: got GRULanguageModel"):
         to_hugging_face(build(GRUConfig(37, 8)))
-    with pytest.raises(TypeError, match="other must be a GPT2LMHeadModel .* got Linear"):
+    with pytest.raises(TypeError, match=r"other must be a GPT2LMHeadModel .* got Linear"):
         from_hugging_face(torch.nn.Linear(2, 2))

@@ -1,0 +1,332 @@
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from llmlab.models import (
+    BERT,
+    GPT,
+    ALiBi,
+    BERTConfig,
+    GPTConfig,
+    GRUConfig,
+    MultiHeadAttention,
+    Rotary,
+    ablate_head,
+    build,
+    causal_mask,
+    padding_mask,
+    record_attention,
+    scaled_dot_product_attention,
+)
+
+
+@pytest.fixture
+def random():
+    generator = torch.Generator().manual_seed(0)
+    return lambda *shape: torch.randn(*shape, generator=generator)
+
+
+class GrowingCache:
+    """The least that a cache must do."""
+
+    def __init__(self):
+        self.length = 0
+
+    def append(self, k, v):
+        if self.length:
+            k, v = torch.cat([self.k, k], -2), torch.cat([self.v, v], -2)
+        self.k, self.v, self.length = k, v, k.shape[-2]
+        return k, v
+
+
+# --- The readable version --------------------------------------------------------------------
+
+
+def test_attention_worked_by_hand():
+    q = torch.tensor([[2.0, 0.0, 0.0, 0.0]])  # √K = 2
+    k = torch.tensor([[math.log(3.0), 0.0, 0.0, 0.0], [0.0, 9.0, 9.0, 9.0]])
+    v = torch.tensor([[4.0, 0.0, 8.0, 1.0], [0.0, 4.0, 8.0, 5.0]])
+    # Scores: 2·ln 3 / 2 = ln 3, and 0. Weights: 3/(3+1), 1/(3+1).
+    out, weights = scaled_dot_product_attention(q, k, v)
+    torch.testing.assert_close(weights, torch.tensor([[0.75, 0.25]]))
+    torch.testing.assert_close(out, torch.tensor([[3.0, 1.0, 8.0, 2.0]]))
+
+
+def test_a_mask_leaves_the_rest_to_share():
+    q, k = torch.zeros(2, 4), torch.ones(3, 4)
+    v = torch.tensor([[3.0], [6.0], [90.0]])
+    mask = torch.tensor([[True, True, False], [False, True, False]])
+    out, weights = scaled_dot_product_attention(q, k, v, mask)
+    assert weights.tolist() == [[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]]
+    assert out.tolist() == [[4.5], [6.0]]
+
+
+def test_numbers_as_a_mask_are_added_to_the_scores():
+    v = torch.tensor([[1.0], [5.0]])
+    bias = torch.tensor([[math.log(3.0), 0.0]])
+    out, weights = scaled_dot_product_attention(torch.zeros(1, 4), torch.ones(2, 4), v, bias)
+    torch.testing.assert_close(weights, torch.tensor([[0.75, 0.25]]))
+    torch.testing.assert_close(out, torch.tensor([[2.0]]))
+
+
+def test_a_query_with_nothing_to_attend_to_gives_zero_and_clean_gradients(random):
+    q, k, v = (random(3, 4).requires_grad_() for _ in range(3))
+    mask = torch.tensor([[True, False, True], [False, False, False], [True, True, True]])
+    out, weights = scaled_dot_product_attention(q, k, v, mask)
+    assert torch.equal(out[1], torch.zeros(4))
+    assert torch.equal(weights[1], torch.zeros(3))
+    out.sum().backward()
+    assert all(part.grad.isfinite().all() for part in (q, k, v))
+    assert torch.equal(q.grad[1], torch.zeros(4))
+
+
+def masks(time):
+    generator = torch.Generator().manual_seed(3)
+    arbitrary = torch.rand(2, 3, time, time, generator=generator) < 0.4
+    arbitrary[1, 2, 3] = False  # one query sees nothing
+    return {
+        "none": None,
+        "causal": causal_mask(time),
+        "padding": padding_mask([time, 2], time),
+        "both": causal_mask(time) & padding_mask([time, 2], time),
+        "arbitrary": arbitrary,
+        "numbers": torch.randn(3, time, time, generator=generator),
+        "numbers with holes": torch.zeros(2, 3, time, time).masked_fill(~arbitrary, -math.inf),
+    }
+
+
+@pytest.mark.parametrize("name", masks(7))
+def test_readable_agrees_with_pytorch(name, random):
+    q, k, v = random(2, 3, 7, 8), random(2, 3, 7, 8), random(2, 3, 7, 8)
+    mask = masks(7)[name]
+    out, weights = scaled_dot_product_attention(q, k, v, mask)
+    fused = F.scaled_dot_product_attention(q, k, v, mask)
+    torch.testing.assert_close(out, fused, atol=1e-6, rtol=1e-5)
+    total = weights.sum(-1)
+    assert ((total - 1).abs() < 1e-6).logical_or(total == 0).all()
+
+
+def test_permuting_the_keys_changes_nothing(random):
+    q, k, v = random(5, 8), random(6, 8), random(6, 8)
+    order = torch.tensor([3, 0, 5, 1, 4, 2])
+    out, weights = scaled_dot_product_attention(q, k, v)
+    shuffled, moved = scaled_dot_product_attention(q, k[order], v[order])
+    torch.testing.assert_close(shuffled, out)
+    torch.testing.assert_close(moved, weights[:, order])
+
+
+def test_permuting_the_queries_permutes_the_output(random):
+    q, k, v = random(5, 8), random(6, 8), random(6, 8)
+    order = torch.tensor([3, 0, 1, 4, 2])
+    out, _ = scaled_dot_product_attention(q, k, v)
+    torch.testing.assert_close(scaled_dot_product_attention(q[order], k, v)[0], out[order])
+
+
+def test_output_lies_between_the_values(random):
+    v = random(6, 8)
+    out, _ = scaled_dot_product_attention(5 * random(40, 8), random(6, 8), v)
+    assert (out <= v.amax(0) + 1e-6).all()
+    assert (out >= v.amin(0) - 1e-6).all()
+
+
+# --- Masks -----------------------------------------------------------------------------------
+
+
+def test_causal_mask():
+    assert causal_mask(3).int().tolist() == [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
+    assert causal_mask(2, 4).int().tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
+
+
+def test_padding_mask():
+    mask = padding_mask([1, 3], 3)
+    assert mask.shape == (2, 1, 1, 3)
+    assert mask.flatten(1).int().tolist() == [[1, 0, 0], [1, 1, 1]]
+
+
+@pytest.mark.parametrize("lengths", [[0, 2], [2, 4], [[1], [2]]])
+def test_padding_mask_refuses_lengths_that_do_not_fit(lengths):
+    with pytest.raises(ValueError, match="lengths must be one number a text, from 1 to time=3"):
+        padding_mask(lengths, 3)
+
+
+def test_causal_mask_refuses_no_time():
+    with pytest.raises(ValueError, match="time must be an integer from 1: got time=0"):
+        causal_mask(0)
+
+
+# --- Multi-head ------------------------------------------------------------------------------
+
+
+def positions(heads, head_width):
+    return {"none": None, "rotary": Rotary(head_width, 32), "alibi": ALiBi(heads)}
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
+@pytest.mark.parametrize("mask", ["none", "padding", "arbitrary"])
+def test_fused_agrees_with_readable(causal, position, mask, random):
+    attention = MultiHeadAttention(12, 3, causal, positions(3, 4)[position])
+    x = random(2, 7, 12)
+    fused = attention(x, masks(7)[mask])
+    with record_attention(attention) as maps:
+        readable = attention(x, masks(7)[mask])
+    torch.testing.assert_close(fused, readable, atol=1e-6, rtol=1e-5)
+    assert maps[0].shape == (2, 3, 7, 7)
+
+
+@pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
+def test_gradients_of_fused_and_readable_agree(position, random):
+    attention = MultiHeadAttention(12, 3, True, positions(3, 4)[position])
+    x = random(2, 7, 12)
+    found = []
+    for recording in (False, True):
+        attention.zero_grad()
+        if recording:
+            with record_attention(attention):
+                attention(x).square().sum().backward()
+        else:
+            attention(x).square().sum().backward()
+        found.append(attention.query_key_value.weight.grad)
+    torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-4)
+
+
+def test_multi_head_agrees_with_pytorch_module(random):
+    ours = MultiHeadAttention(12, 3, causal=False)
+    theirs = torch.nn.MultiheadAttention(12, 3, batch_first=True)
+    theirs.in_proj_weight.data = ours.query_key_value.weight.data
+    theirs.in_proj_bias.data = ours.query_key_value.bias.data
+    theirs.out_proj.load_state_dict(ours.output.state_dict())
+    x = random(2, 5, 12)
+    with record_attention(ours) as maps:
+        out = ours(x)
+    expected, weights = theirs(x, x, x, average_attn_weights=False)
+    torch.testing.assert_close(out, expected)
+    torch.testing.assert_close(maps[0], weights)
+
+
+@pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
+@pytest.mark.parametrize("pieces", [[9], [1] * 9, [4, 5], [3, 1, 5]])
+def test_cached_equals_uncached(position, pieces, random):
+    attention = MultiHeadAttention(12, 3, True, positions(3, 4)[position])
+    x = random(2, 9, 12)
+    cache = GrowingCache()
+    outs = [attention(piece, cache=cache) for piece in x.split(pieces, dim=1)]
+    torch.testing.assert_close(torch.cat(outs, 1), attention(x), atol=1e-6, rtol=1e-5)
+
+
+def test_padded_keys_do_not_matter(random):
+    attention = MultiHeadAttention(12, 3, causal=False)
+    x = random(2, 6, 12)
+    mask = padding_mask([6, 4], 6)
+    before = attention(x, mask)
+    x[1, 4:] = 100.0
+    torch.testing.assert_close(attention(x, mask)[1, :4], before[1, :4])
+
+
+def test_dropout_acts_in_training_only(random):
+    attention = MultiHeadAttention(12, 3, dropout=0.5)
+    x = random(2, 6, 12)
+    torch.manual_seed(0)
+    assert not torch.equal(attention(x), attention(x))
+    attention.eval()
+    assert torch.equal(attention(x), attention(x))
+
+
+# --- Looking in ------------------------------------------------------------------------------
+
+
+def test_recorded_maps_are_causal_distributions():
+    model = GPT(GPTConfig(11, 8, 3, 2, 8))
+    with record_attention(model) as maps:
+        model(torch.randint(11, (4, 6)))
+    assert [m.shape for m in maps] == [(4, 2, 6, 6)] * 3
+    for weights in maps:
+        torch.testing.assert_close(weights.sum(-1), torch.ones(4, 2, 6))
+        assert weights.triu(1).abs().max() == 0
+        assert not weights.requires_grad
+
+
+def test_a_second_call_replaces_the_maps():
+    model = BERT(BERTConfig(11, 8, 2, 2, 8))
+    with record_attention(model) as maps:
+        model(torch.randint(11, (1, 3)))
+        model(torch.randint(11, (1, 5)))
+    assert [m.shape[-1] for m in maps] == [5, 5]
+
+
+def test_recording_ends_even_after_an_error():
+    model = GPT(GPTConfig(11, 8, 2, 2, 8))
+    with pytest.raises(RuntimeError, match="stop"), record_attention(model):
+        raise RuntimeError("stop")
+    assert all(block.attention.recorder is None for block in model.blocks)
+
+
+def test_ablating_a_head_removes_its_part(random):
+    attention = MultiHeadAttention(12, 3)
+    x = random(2, 5, 12)
+    whole = attention(x)
+    with ablate_head(attention, 0, 1):
+        without = attention(x)
+    # Features 4 to 7 of the concatenated heads are head 1's: cut those columns of the mixer.
+    attention.output.weight.data[:, 4:8] = 0
+    torch.testing.assert_close(without, attention(x))
+    assert not torch.allclose(whole, without)
+
+
+def test_ablations_nest_and_are_undone():
+    model = GPT(GPTConfig(11, 8, 2, 2, 8))
+    attention = model.blocks[1].attention
+    x = torch.randn(1, 4, 8)
+    with ablate_head(model, 1, 0):
+        with ablate_head(model, 1, 1):
+            assert torch.equal(attention(x), torch.zeros(1, 4, 8) + attention.output.bias)
+        assert attention.head_scale.flatten().tolist() == [0.0, 1.0]
+    assert attention.head_scale is None
+    with pytest.raises(RuntimeError, match="stop"), ablate_head(model, 1, 0):
+        raise RuntimeError("stop")
+    assert attention.head_scale is None
+
+
+@pytest.mark.parametrize(
+    ("layer", "head", "sentence"),
+    [
+        (2, 0, "layer must be from 0 to 1: got layer=2"),
+        (-1, 0, "layer must be from 0 to 1: got layer=-1"),
+        (0, 2, "head must be from 0 to 1: got head=2"),
+        (0, -1, "head must be from 0 to 1: got head=-1"),
+    ],
+)
+def test_no_such_head(layer, head, sentence):
+    model = GPT(GPTConfig(11, 8, 2, 2, 8))
+    with pytest.raises(ValueError, match=sentence), ablate_head(model, layer, head):
+        pass
+
+
+def test_a_model_without_attention():
+    model = build(GRUConfig(11, 8))
+    with (
+        pytest.raises(ValueError, match="model must hold attention: got GRULanguageModel"),
+        record_attention(model),
+    ):
+        pass
+
+
+# --- Bad input -------------------------------------------------------------------------------
+
+
+def test_heads_must_divide_width():
+    with pytest.raises(ValueError, match="heads must divide width: got heads=3, width=64"):
+        MultiHeadAttention(64, 3)
+
+
+def test_mask_must_be_boolean():
+    with pytest.raises(TypeError, match=r"mask must be boolean.*got torch.float32"):
+        MultiHeadAttention(8, 2)(torch.zeros(1, 3, 8), torch.ones(3, 3))
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 3), (3,), (3, 1, 3, 3)])
+def test_mask_must_fit(shape):
+    with pytest.raises(ValueError, match=r"mask must be \(T, S\) or broadcastable"):
+        MultiHeadAttention(8, 2)(torch.zeros(2, 3, 8), torch.ones(shape, dtype=torch.bool))
