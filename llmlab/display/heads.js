@@ -11,7 +11,7 @@ function render({ model, el }) {
 
   const vis = html("div", {});
   const layerPicker = html("select", { "aria-label": "layer" });
-  const scroll = html("div", { class: "ll-scroll", tabindex: "0", role: "region", "aria-label": `${name}. Scrolls with the arrow keys.` }, vis);
+  const scroll = html("div", { class: "ll-scroll", tabindex: "0", role: "group", "aria-label": `${name}. Scrolls with the arrow keys.` }, vis);
   const pick = many ? [] : [html("label", { class: "ll-quiet" }, "layer ", layerPicker)];
   const root = html("div", { class: "llmlab ll-heads-view", role: "group", "aria-label": name, id: unique("heads") },
     html("div", { class: "ll-top" }, html("div", { class: "ll-title", text: name }), ...pick,
