@@ -13,9 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from llmlab import __version__
-from llmlab.commands.reporting import UsageError, say, sentence
-
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+from llmlab.commands.reporting import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    UsageError,
+    say,
+    sentence,
+)
 
 _EPILOG = """\
 start here:
@@ -148,7 +153,6 @@ def _add_resume(commands) -> None:
         "  llmlab resume runs/shakespeare-cpu",
     )
     _add_run(parser)
-    parser.add_argument("--device", help="auto, cpu or cuda (default: as the run began)")
 
 
 def _add_generate(commands) -> None:

@@ -100,7 +100,7 @@ def check_exercise(arguments: argparse.Namespace) -> int:
 
 
 def _corpora_of(artifact: str) -> list[str]:
-    from llmlab.data import corpus_artifact, corpus_names
+    from llmlab.data.corpora import corpus_artifact, corpus_names
 
     return [corpus for corpus in corpus_names() if corpus_artifact(corpus).name == artifact]
 

@@ -1,0 +1,149 @@
+"""``llmlab train`` and ``llmlab resume``."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from llmlab.analysis import validation
+from llmlab.commands.reporting import EXIT_INTERRUPTED, print_json, say, usage_errors
+from llmlab.commands.run_folder import (
+    Data,
+    RunFolder,
+    check_free,
+    claimed,
+    fingerprint,
+    write_inputs,
+)
+from llmlab.commands.text import evaluate_corpus, print_evaluation
+from llmlab.data import (
+    BPETokenizer,
+    ByteTokenizer,
+    CharTokenizer,
+    Corpus,
+    RandomWindows,
+    Tokenizer,
+    load_corpus,
+)
+from llmlab.inference import generate
+from llmlab.models import build
+from llmlab.training import Run, causal_loss, resume, set_seed, train
+from llmlab.training.precision import choose_device
+from llmlab.training.presets import Preset, preset
+
+# While training, the curve is measured on this much held-back text; at the end, on all of it.
+_GLANCE_TOKENS = 20_000
+_SAMPLE_TOKENS = 200
+
+
+def train_model(arguments: argparse.Namespace) -> int:
+    """Train from nothing into a new folder."""
+    with usage_errors():
+        recipe = _recipe(arguments)
+        corpus = load_corpus(recipe.corpus)
+        parts = corpus.split()
+    folder = arguments.out or Path("runs") / f"{Path(corpus.name).stem}-{recipe.name}"
+    check_free(folder, arguments.force)
+    say(f"Reading {corpus.name}: {len(corpus):,} characters. {corpus.credit}".rstrip())
+    with usage_errors():
+        tokenizer = _tokenizer(recipe, corpus, parts[0])
+        set_seed(recipe.train.seed)
+        model = build(recipe.model_config(tokenizer.vocab_size))
+        data = Data(
+            corpus=_lasting(recipe.corpus),
+            fingerprint=fingerprint(corpus),
+            batch_size=recipe.batch_size,
+            context=recipe.context,
+            seed=recipe.train.seed,
+        )
+        batches, evaluate = _inputs(data, tokenizer, parts)
+    with claimed(folder, arguments.force):
+        write_inputs(folder, data, tokenizer)
+        say(f"Training {recipe.train.steps:,} steps into {folder}; Ctrl-C stops, and keeps it.")
+        run = train(
+            model,
+            batches,
+            causal_loss,
+            recipe.train,
+            evaluate=evaluate,
+            folder=folder,
+            name=folder.name,
+        )
+    return _report(folder, model, tokenizer, run, parts[1], arguments.json)
+
+
+def resume_model(arguments: argparse.Namespace) -> int:
+    """Go on with a run from its newest checkpoint."""
+    folder = RunFolder(arguments.folder)
+    data, tokenizer = folder.data, folder.tokenizer()
+    parts = data.load()
+    batches, evaluate = _inputs(data, tokenizer, parts)
+    model, run = resume(arguments.folder, batches, causal_loss, evaluate=evaluate)
+    return _report(arguments.folder, model, tokenizer, run, parts[1], arguments.json)
+
+
+def _recipe(arguments: argparse.Namespace) -> Preset:
+    """The preset, with what the command line says otherwise."""
+    recipe = preset(arguments.preset)
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+
+    def chosen(*names: str) -> dict:
+        return {name: given[name] for name in names if name in given}
+
+    settings = replace(recipe.train, **chosen("steps", "learning_rate", "seed", "device"))
+    settings = replace(settings, warmup=min(settings.warmup, settings.steps // 10))
+    choose_device(settings.device)
+    sizes = recipe.model | chosen("layers", "heads", "width", "position")
+    recipe = replace(recipe, train=settings, model=sizes)
+    return replace(recipe, **chosen("corpus", "tokenizer", "vocab_size", "context", "batch_size"))
+
+
+def _tokenizer(recipe: Preset, corpus: Corpus, training: Corpus) -> Tokenizer:
+    """Characters are those of the whole corpus; merges are learned from the training part."""
+    if recipe.tokenizer == "char":
+        return CharTokenizer.train(corpus.text)
+    if recipe.tokenizer == "byte":
+        return ByteTokenizer()
+    return BPETokenizer.train(training.text, recipe.vocab_size or 512)
+
+
+def _inputs(data: Data, tokenizer: Tokenizer, parts: tuple[Corpus, Corpus]) -> tuple:
+    training, held_back = (tokenizer.encode(part.text) for part in parts)
+    batches = RandomWindows(training, data.context, data.batch_size, data.seed)
+    return batches, validation(held_back, data.context, limit=_GLANCE_TOKENS)
+
+
+def _lasting(corpus: str) -> str:
+    """A corpus's name, or its path as it can be found from any folder."""
+    path = Path(corpus).expanduser()
+    return str(path.resolve()) if path.exists() else corpus
+
+
+def _report(
+    folder: Path, model, tokenizer: Tokenizer, run: Run, held_back: Corpus, as_json: bool
+) -> int:
+    """Say how it went, what the model knows and writes, and what to do next."""
+    again = f"llmlab resume {folder}"
+    if run.interrupted:
+        if as_json:
+            print_json({"folder": str(folder), "interrupted": True, "step": run.step})
+        say(f"Stopped at step {run.step:,} of {run.config.steps:,}. Go on with:  {again}")
+        return EXIT_INTERRUPTED
+    say("Measuring on all of the text that was held back ...")
+    evaluation = evaluate_corpus(model, tokenizer, held_back)
+    sample = generate(model, tokenizer, "", _SAMPLE_TOKENS, temperature=0.8, seed=run.seed)
+    if as_json:
+        seconds = run.lines[-1]["seconds"]
+        print_json(
+            {"folder": str(folder), "interrupted": False, "step": run.step, "seconds": seconds}
+            | {"parameters": run.parameters, "sample": sample, **evaluation._asdict()}
+        )
+        return 0
+    print_evaluation(evaluation)
+    print(f"\nIt writes:\n{sample}\n")
+    print("Next:")
+    print(f'  llmlab generate {folder} --prompt "{held_back.text.split(maxsplit=1)[0]}"')
+    print(f"  llmlab info {folder}")
+    print(f"  llmlab evaluate {folder}")
+    return 0
