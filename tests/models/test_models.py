@@ -345,3 +345,12 @@ def test_bad_padding():
         model(some_tokens(2), torch.ones(2, 12, dtype=torch.long))
     with pytest.raises(ValueError, match=r"padding must be \(B, T\) = \(2, 12\)"):
         model(some_tokens(2), torch.ones(2, 11, dtype=torch.bool))
+
+
+# --- Compiled --------------------------------------------------------------------------------
+
+
+def test_a_gpt_compiles_in_one_piece():
+    model = GPT(replace(GPT_SMALL, layers=1, position="rotary", norm="rms"))
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(some_tokens()), model(some_tokens()))
