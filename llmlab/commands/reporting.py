@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,12 +17,19 @@ class UsageError(Exception):
 
 
 @contextmanager
-def usage_errors() -> Iterator[None]:
-    """Inside, a bad value is the fault of whoever typed it, and becomes a ``UsageError``."""
+def usage_errors(**options: str) -> Iterator[None]:
+    """Inside, a bad value is the fault of whoever typed it, and becomes a ``UsageError``.
+
+    ``options`` says under which option an argument of a function was typed, where the names
+    differ: ``usage_errors(name_or_path="--corpus")``.
+    """
     try:
         yield
     except (ValueError, TypeError) as error:
-        raise UsageError(str(error)) from error
+        text = str(error)
+        for argument, option in options.items():
+            text = re.sub(rf"\b{argument}\b", option, text)
+        raise UsageError(text) from error
 
 
 def say(text: str = "") -> None:

@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from llmlab.commands.reporting import UsageError
+from llmlab.commands.reporting import UsageError, usage_errors
 from llmlab.data import Corpus, Tokenizer, load_corpus, load_tokenizer
 from llmlab.training import CheckpointError, Run, latest_checkpoint, load_model
 from llmlab.training.files import write_atomically
+from llmlab.training.precision import choose_device
 
 _OWN = re.compile(r"data\.json|tokenizer\.json|run\.jsonl|step-\d+(-\d+)?|\.writing-.*")
 
@@ -71,9 +72,9 @@ class RunFolder:
 
     def model(self, device: str = "cpu"):
         """The model of the newest checkpoint, on a device, ready to be used."""
-        from llmlab.training.precision import choose_device
-
-        return load_model(self.path).to(choose_device(device))
+        with usage_errors():
+            place = choose_device(device)
+        return load_model(self.path).to(place)
 
     def record(self) -> Run:
         """What was measured while training."""

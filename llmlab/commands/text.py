@@ -19,7 +19,9 @@ def generate_text(arguments: argparse.Namespace) -> int:
     """Print the prompt and what the model makes of it, as it is written."""
     folder = RunFolder(arguments.folder)
     tokenizer, model = folder.tokenizer(), folder.model(arguments.device)
-    with usage_errors():  # a value out of range, or a character the model has never seen
+    with usage_errors(
+        text="--prompt"
+    ):  # a value out of range, or a character the model has never seen
         pieces = stream(
             model,
             tokenizer,
@@ -54,7 +56,7 @@ def evaluate_model(arguments: argparse.Namespace) -> int:
         _, corpus = folder.data.load()
         name = f"the part of {folder.data.corpus} that was held back"
     else:
-        with usage_errors():
+        with usage_errors(name_or_path="--corpus"):
             corpus = load_corpus(arguments.corpus)
         name = arguments.corpus
     model, tokenizer = folder.model(arguments.device), folder.tokenizer()

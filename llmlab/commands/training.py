@@ -39,7 +39,7 @@ _SAMPLE_TOKENS = 200
 
 def train_model(arguments: argparse.Namespace) -> int:
     """Train from nothing into a new folder."""
-    with usage_errors():
+    with usage_errors(name_or_path="--corpus"):
         recipe = _recipe(arguments)
         corpus = load_corpus(recipe.corpus)
         parts = corpus.split()
@@ -96,7 +96,10 @@ def _recipe(arguments: argparse.Namespace) -> Preset:
     choose_device(settings.device)
     sizes = recipe.model | chosen("layers", "heads", "width", "position")
     recipe = replace(recipe, train=settings, model=sizes)
-    return replace(recipe, **chosen("corpus", "tokenizer", "vocab_size", "context", "batch_size"))
+    recipe = replace(recipe, **chosen("corpus", "tokenizer", "vocab_size", "context", "batch_size"))
+    if "vocab_size" in given and recipe.tokenizer != "bpe":
+        raise ValueError(f"--vocab-size is for --tokenizer bpe: got {recipe.tokenizer}.")
+    return recipe
 
 
 def _tokenizer(recipe: Preset, corpus: Corpus, training: Corpus) -> Tokenizer:
