@@ -213,7 +213,7 @@ def test_a_folder_that_may_not_be_written_is_named(gpt, tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("tempfile.mkdtemp", refuse)
-    with pytest.raises(CheckpointError, match="could not write a checkpoint to .*: Permission"):
+    with pytest.raises(CheckpointError, match=r"could not write a checkpoint to .*: Permission"):
         save_checkpoint(tmp_path, gpt)
 
 

@@ -101,7 +101,8 @@ def test_the_model_ends_in_evaluation_mode_without_gradients(bigram, batches, ma
 
 
 def test_accumulation_equals_the_big_batch(make_bigram, batches, make_config):
-    big = [Batch(*map(torch.cat, zip(*(batches[4 * s + i] for i in range(4))))) for s in range(5)]
+    fours = [[batches[4 * s + i] for i in range(4)] for s in range(5)]
+    big = [Batch(*(torch.cat(parts) for parts in zip(*four, strict=True))) for four in fours]
     together, in_parts = make_bigram(), make_bigram()
     whole = train(together, big, causal_loss, make_config(5), progress=False)
     parts = train(in_parts, batches, causal_loss, make_config(5, accumulate=4), progress=False)

@@ -71,8 +71,8 @@ def test_the_memory_survives_a_round_trip():
 def test_memory_of_another_model_is_refused():
     model = nn.Linear(3, 2)
     optimizer = adamw(model, TrainConfig(steps=5))
-    with pytest.raises(ValueError, match="'blocks.0'"):
-        load_optimizer_tensors(optimizer, model, {"blocks.0/exp_avg": torch.zeros(1)})
+    with pytest.raises(ValueError, match="'blocks'"):
+        load_optimizer_tensors(optimizer, model, {"blocks/exp_avg": torch.zeros(1)})
 
 
 def _step(model, optimizer):

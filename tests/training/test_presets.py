@@ -21,5 +21,5 @@ def test_the_published_recipe_has_its_published_size():
 
 
 def test_an_unknown_preset_is_refused():
-    with pytest.raises(ValueError, match="preset must be one of cpu, t4, h100.*got preset='a100'"):
+    with pytest.raises(ValueError, match=r"preset must be one of cpu, t4, h100.*got preset='a100'"):
         preset("a100")
