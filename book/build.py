@@ -136,7 +136,7 @@ def shared_hash(executed: dict[str, Path]) -> str:
     extension = ROOT / "book" / "_ext"
     paths = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "requirements.txt"]
     paths += [extension / "package-lock.json", *sorted(extension.glob("llmlab_site/*.py"))]
-    paths += sorted(path for path in (extension / "static").iterdir() if path.is_file())
+    paths += sorted(path for path in extension.glob("[st]*/*") if path.is_file())
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.name.encode() + path.read_bytes())

@@ -31,7 +31,7 @@ function render({ model, el }) {
   const toggle = (name, text, label) => html("button", { class: "ll-button", type: "button", "aria-pressed": "false", text, "aria-label": label,
     onclick: (event) => { state[name] = !state[name]; event.target.setAttribute("aria-pressed", state[name]); draw(); } });
   const controls = html("div", { class: "ll-controls" }, xPicker,
-    toggle("logX", "log x", "logarithmic horizontal axis"), toggle("logY", "log y", "logarithmic vertical axis"),
+    toggle("logX", "log x", "log x: logarithmic horizontal axis"), toggle("logY", "log y", "log y: logarithmic vertical axis"),
     toggle("smooth", "smooth", "smooth the training curves"));
   const title = html("div", { class: "ll-title", id: `${id}-title` });
   const root = html("div", { class: "llmlab ll-loss", role: "group", "aria-labelledby": `${id}-title` },

@@ -112,7 +112,7 @@ def _row(claim: dict) -> str:
             f"* - **{name}** {_plain(claim['text'])}",
             f"  - {_plain(claim['verdict'])}{cited}",
             f"  - {measured} <small>Bound: {_plain(claim['accept'])}</small>",
-            f'  - <a href="{address}" aria-label="{name}, where it is measured">see it</a>',
+            f'  - <a href="{address}">see {name} measured</a>',
         ]
     )
 

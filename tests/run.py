@@ -1,0 +1,56 @@
+"""Every check of the repository, cheapest first; the first failure stops. ``make test`` runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTEST = [sys.executable, "-m", "pytest", "-q"]
+
+# Folders of unit tests, fastest first; a folder that is not named here comes after them.
+FASTEST_FIRST = ["build", "exercises", "inference", "analysis", "models", "data", "display"]
+NEEDS_SITE = ["tests/test_claims.py", "tests/site"]
+
+
+def main() -> int:
+    """Run the stages and return the exit status of the one that failed, or 0."""
+    stages = {
+        "style": [sys.executable, "-m", "ruff", "check", "."],
+        "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
+        "unit tests": [*PYTEST, *unit_tests()],
+        "notebooks": [*PYTEST, "--nbval-lax", "--nbval-cell-timeout=600", "notebooks"],
+        "site": [sys.executable, "book/build.py"],
+        "claims and browser": [*PYTEST, *NEEDS_SITE],
+    }
+    for number, (name, command) in enumerate(stages.items(), start=1):
+        print(f"\n== {number} of {len(stages)}: {name}", flush=True)
+        start = time.monotonic()
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        status = subprocess.run(command, cwd=ROOT, env=environment).returncode
+        if status:
+            print(f"\nFailed: {name} (after {time.monotonic() - start:.0f} s)", file=sys.stderr)
+            return status
+        if number < len(stages):  # the last stage closes with pytest's own line
+            print(f"== {name}: {time.monotonic() - start:.0f} s", flush=True)
+    return 0
+
+
+def unit_tests() -> list[str]:
+    """Return the test folders and files that need no site, fastest first."""
+    paths = [path for path in (ROOT / "tests").iterdir() if is_tests(path)]
+    names = {path.name: path.relative_to(ROOT).as_posix() for path in sorted(paths)}
+    first = [names.pop(name) for name in FASTEST_FIRST if name in names]
+    return [path for path in [*first, *names.values()] if path not in NEEDS_SITE]
+
+
+def is_tests(path: Path) -> bool:
+    """Tell a folder or file of tests from what merely lies beside them."""
+    return bool(list(path.glob("test_*.py"))) or path.match("test_*.py")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

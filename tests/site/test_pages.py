@@ -1,0 +1,103 @@
+"""Every page in a browser: self-contained, without errors, readable, accessible."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from playwright.sync_api import Browser, Page
+
+from .conftest import HTML, ROOT, Visit, chapter_names, page_names
+
+SCREENSHOTS = ROOT / "_build" / "screenshots"
+AXE = ROOT / "book" / "_ext" / "node_modules" / "axe-core" / "axe.min.js"
+every_page = pytest.mark.parametrize("name", page_names())
+UNNAMED_IMAGES = """() => [...document.querySelectorAll("img, [role=img]")]
+    .filter((node) => !(node.hasAttribute("alt") || node.ariaLabel || node.ariaHidden))
+    .map((node) => node.outerHTML.slice(0, 200))"""
+LOOKS = [("wide", "light"), ("wide", "dark"), ("phone", "light"), ("phone", "dark")]
+
+
+@every_page
+@pytest.mark.parametrize(("size", "theme"), LOOKS)
+def test_page_works_alone_and_reads_well(
+    visit: Callable[..., Visit], address: str, name: str, size: str, theme: str
+) -> None:
+    visited = visit(name, size, theme)
+    page = visited.page
+    page.screenshot(path=screenshot_path(name, size, theme), full_page=True)
+
+    host = address.split("/some/")[0]
+    away = [url for url in visited.requests if not url.startswith((host, "data:", "blob:"))]
+    assert not away, "these requests leave the host"
+    assert not visited.failures
+    assert not visited.complaints
+    assert page.locator(".llmlab-widget[data-state=failed]").count() == 0
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= page.viewport_size["width"], "the page scrolls sideways"
+    assert not page.evaluate(UNNAMED_IMAGES)
+    report = violations(page)
+    assert not report, "\n".join(report)
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe objects to, one line for each place."""
+    page.add_script_tag(path=str(AXE))
+    return [
+        f"{found['id']} ({found['impact']}): {node['target']} {node['html'][:120]}"
+        for found in page.evaluate("async () => (await axe.run()).violations")
+        for node in found["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("name", chapter_names())
+def test_figures_say_what_they_show(name: str) -> None:
+    figures = BeautifulSoup((HTML / name).read_text("utf-8"), "html.parser").select(
+        ".cell_output svg.llmlab-figure"
+    )
+    assert figures
+    assert all(len(figure["aria-label"]) > 15 for figure in figures)
+
+
+@every_page
+def test_text_is_there_without_scripts(browser: Browser, address: str, name: str) -> None:
+    if name in ("search.html", "genindex.html"):
+        pytest.skip("has no text of its own")
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address + name)
+    article = page.locator("article.bd-article, main").first.inner_text()
+    visible = page.locator("h1").first.is_visible()
+    context.close()
+    assert len(article) > 100
+    assert visible
+
+
+@pytest.mark.parametrize("name", chapter_names())
+def test_chapter_is_light(name: str) -> None:
+    """A chapter with its widgets' data weighs at most 1.5 MB as a server would send it."""
+    html = (HTML / name).read_bytes()
+    files = set(re.findall(rb'"\$file": "([^"]+)"', html))
+    folder = HTML / "_static" / "widgets"
+    bytes_sent = len(gzip.compress(html)) + sum(
+        len(gzip.compress((folder / file.decode()).read_bytes())) for file in files
+    )
+    assert bytes_sent < 1_500_000
+
+
+def test_address_without_a_page_opens_the_book(address: str, browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto(address)
+    page.wait_for_url("**/book/index.html")
+    assert page.locator("h1").inner_text().startswith("LLM Lab")
+    page.close()
+
+
+def screenshot_path(name: str, size: str, theme: str) -> Path:
+    stem = name.removesuffix(".html").replace("/", "_")
+    return SCREENSHOTS / f"{stem}-{size}-{theme}.png"
