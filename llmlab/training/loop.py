@@ -34,9 +34,6 @@ from llmlab.training.step import LossFunction, Stepper, StepResult
 
 RECORD_NAME = "run.jsonl"
 
-# On a GPU, reading a number waits for all work before it; so losses are fetched this many at once.
-_STEPS_PER_FETCH = 10
-
 Evaluate = Callable[[nn.Module], "dict[str, float]"]
 Callback = Callable[[nn.Module, "dict[str, Any]"], None]
 
@@ -161,6 +158,7 @@ class _Loop:
         self.folder = None if folder is None else Path(folder)
         self.progress = Progress(self.config.steps, progress)
         self.record: RecordWriter | None = None
+        self.steps_per_fetch = _steps_per_fetch(stepper.device)
         self.pending: list[StepResult] = []
         self.done = self.tokens = 0
         self.saved = -1
@@ -201,7 +199,7 @@ class _Loop:
         first = self.done * self.config.accumulate
         micro_batches = [self.batches[first + i] for i in range(self.config.accumulate)]
         result = self.stepper.compute(self.done, micro_batches)
-        if self.stepper.device.type == "cpu":
+        if self.steps_per_fetch == 1:  # the numbers are at hand before they can do harm
             self._require_finite(result.step, float(result.loss), float(result.gradient_norm))
         with interrupts_held():  # the weights and the count of steps change together
             self.stepper.apply()
@@ -219,8 +217,7 @@ class _Loop:
 
     def _fetch_is_due(self) -> bool:
         return (
-            self.stepper.device.type == "cpu"
-            or self.done % _STEPS_PER_FETCH == 0
+            self.done % self.steps_per_fetch == 0
             or self._is_due(self.config.evaluate_every)
             or self._is_due(self.config.checkpoint_every)
         )
@@ -309,6 +306,11 @@ class _Loop:
         self.run.interrupted = True
         if self.record is not None:
             self.record.write_interrupted()
+
+
+def _steps_per_fetch(device: torch.device) -> int:
+    # on a GPU, reading one number waits for all the work before it
+    return 1 if device.type == "cpu" else 10
 
 
 def _fetch(values: list[Any]) -> list[float]:
