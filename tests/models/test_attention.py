@@ -216,6 +216,25 @@ def test_cached_equals_uncached(position, pieces, random):
     torch.testing.assert_close(torch.cat(outs, 1), attention(x), atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize("mask", ["padding", "arbitrary"])
+@pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
+def test_a_mask_comes_on_top_of_the_causal_one(mask, position, random):
+    attention = MultiHeadAttention(12, 3, True, positions(3, 4)[position])
+    x, given = random(2, 7, 12), masks(7)[mask]
+    with record_attention(attention) as maps:
+        attention(x, given)
+    assert torch.equal(maps[0] > 0, (given & causal_mask(7)).expand(2, 3, 7, 7))
+
+
+def test_a_mask_covers_the_cached_keys(random):
+    attention = MultiHeadAttention(12, 3)
+    x, mask = random(2, 7, 12), padding_mask([7, 5], 7)
+    cache = GrowingCache()
+    first = attention(x[:, :6], mask[..., :6], cache)
+    both = torch.cat([first, attention(x[:, 6:], mask, cache)], 1)
+    torch.testing.assert_close(both, attention(x, mask), atol=1e-6, rtol=1e-5)
+
+
 def test_padded_keys_do_not_matter(random):
     attention = MultiHeadAttention(12, 3, causal=False)
     x = random(2, 6, 12)
