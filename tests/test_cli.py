@@ -80,7 +80,7 @@ def test_train_writes_a_run_and_says_what_is_next(run: Path, corpus: Path, tmp_p
     assert cli.main(train(corpus, tmp_path / "again")) == 0
     shown = capsys.readouterr()
     assert "perplexity" in shown.out
-    assert f'llmlab generate {tmp_path / "again"} --prompt "' in shown.out
+    assert f"llmlab generate {tmp_path / 'again'} --prompt" in shown.out
     assert "Training 4 steps" in shown.err
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -146,7 +148,14 @@ def _report(
     print_evaluation(evaluation)
     print(f"\nIt writes:\n{sample}\n")
     print("Next:")
-    print(f'  llmlab generate {folder} --prompt "{held_back.text.split(maxsplit=1)[0]}"')
+    print(f"  llmlab generate {folder} --prompt {shlex.quote(_typical_line(held_back.text))}")
     print(f"  llmlab info {folder}")
     print(f"  llmlab evaluate {folder}")
     return 0
+
+
+def _typical_line(text: str) -> str:
+    """A short line that the text often has, such as the name of a speaker: a prompt to try."""
+    short = Counter(line for line in text.splitlines() if 3 < len(line) < 30)
+    (line, count), *_ = short.most_common(1) or [("", 0)]
+    return line if count > 1 else " ".join(text.split()[1:4])
