@@ -12,11 +12,12 @@ from llmlab.training.checkpoints import (
     save_checkpoint,
 )
 from llmlab.training.config import TrainConfig
-from llmlab.training.loop import TrainingDiverged, resume, train
+from llmlab.training.loop import TrainingDiverged
 from llmlab.training.objectives import causal_loss, masked_loss
 from llmlab.training.presets import PRESETS, Preset, preset
 from llmlab.training.records import RecordError, Run
 from llmlab.training.seeds import set_seed
+from llmlab.training.start import resume, train
 
 __all__ = [
     "PRESETS",

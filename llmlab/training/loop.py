@@ -5,32 +5,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from llmlab import __version__
-from llmlab.training.checkpoints import (
-    CheckpointError,
-    describe_model,
-    find_checkpoint,
-    latest_checkpoint,
-    load_model,
-    load_weights,
-    read_json,
-    read_tensors,
-    save_checkpoint,
-)
-from llmlab.training.config import TrainConfig
+from llmlab.training.checkpoints import latest_checkpoint, save_checkpoint
 from llmlab.training.interrupts import interrupts_held
-from llmlab.training.optimizers import load_optimizer_tensors, optimizer_tensors
+from llmlab.training.optimizers import optimizer_tensors
 from llmlab.training.progress import Progress
 from llmlab.training.records import RecordWriter, Run
-from llmlab.training.seeds import seed_step, set_seed
-from llmlab.training.step import LossFunction, Stepper, StepResult
+from llmlab.training.seeds import seed_step
+from llmlab.training.step import Stepper, StepResult
 
 RECORD_NAME = "run.jsonl"
 
@@ -49,97 +36,7 @@ class TrainingDiverged(RuntimeError):
         )
 
 
-def train(
-    model: nn.Module,
-    batches: Sequence[Any],
-    loss_fn: LossFunction,
-    config: TrainConfig,
-    *,
-    evaluate: Evaluate | None = None,
-    folder: str | Path | None = None,
-    callbacks: Sequence[Callback] = (),
-    progress: bool = True,
-    name: str = "",
-) -> Run:
-    """Train ``model`` in place and return the record of the run.
-
-    ``batches[i]`` is the i-th batch of the run and must depend on i alone (see
-    ``llmlab.data.batches``); micro-batch j of step s is ``batches[s * accumulate + j]``.
-    ``loss_fn(model, batch)`` returns a scalar loss and a dictionary of metrics.
-    ``evaluate(model)`` returns further columns; it is called before the first step, every
-    ``evaluate_every`` steps and after the last. ``folder`` receives the record and checkpoints.
-    Each of ``callbacks`` gets the model and each new line of the record; on a GPU the lines arrive
-    ten at a time. Afterwards the model is on the device it was trained on, in evaluation mode.
-
-    The global random generators (Python, NumPy, PyTorch) are seeded with ``config.seed`` at the
-    start and anew in each step; seed them yourself before building the model.
-
-    Interrupting (Ctrl-C, a stopped cell) leaves the model as the last finished step left it, writes
-    a checkpoint if there is a folder, and returns the run with ``interrupted=True``.
-
-    Raises TrainingDiverged if the loss is not finite, CheckpointError if the folder already holds a
-    run or cannot be written, ValueError or TypeError for unusable arguments.
-    """
-    _check_batches(batches, config)
-    set_seed(config.seed)
-    stepper = Stepper(model, loss_fn, config)
-    run = Run(
-        config,
-        model=describe_model(model),
-        name=name,
-        parameters=sum(p.numel() for p in stepper.parameters),
-        device=_device_name(stepper.device),
-        version=__version__,
-        torch=torch.__version__,
-    )
-    if folder is not None and latest_checkpoint(folder) is not None:
-        raise CheckpointError(
-            f"folder {folder} already holds a run; continue it with resume, or choose another."
-        )
-    return _Loop(stepper, batches, run, folder, evaluate, callbacks, progress).go()
-
-
-def resume(
-    folder: str | Path,
-    batches: Sequence[Any],
-    loss_fn: LossFunction,
-    *,
-    model: nn.Module | None = None,
-    device: str | None = None,
-    evaluate: Evaluate | None = None,
-    callbacks: Sequence[Callback] = (),
-    progress: bool = True,
-) -> tuple[nn.Module, Run]:
-    """Continue the run in ``folder`` from its newest checkpoint, and return model and record.
-
-    Given the batches and the loss of the original call, the outcome is bit for bit that of a run
-    that was never stopped (same machine, CPU); a finished run is returned as it is. ``model`` is
-    needed only for a class that ``llmlab.models.build`` does not know; ``device`` replaces the one
-    the run began on.
-
-    Raises CheckpointError if there is no usable checkpoint.
-    """
-    checkpoint = find_checkpoint(folder)
-    folder = checkpoint.parent if checkpoint == Path(folder) else Path(folder)
-    model = load_model(checkpoint) if model is None else load_weights(model, checkpoint)
-    state = read_json(checkpoint / "training.json")
-    run = Run.load(folder / RECORD_NAME)
-    if device is not None:
-        run.config = replace(run.config, device=device)
-    _check_batches(batches, run.config)
-    run.lines = [line for line in run.lines if line["step"] <= state["step"]]
-    run.interrupted = False
-    set_seed(run.config.seed)
-    stepper = Stepper(model, loss_fn, run.config)
-    load_optimizer_tensors(
-        stepper.optimizer, model, read_tensors(checkpoint, "optimizer.safetensors")
-    )
-    stepper.scaler.load_state_dict(state["scaler"])
-    loop = _Loop(stepper, batches, run, folder, evaluate, callbacks, progress)
-    return model, loop.go(state["step"], state["tokens"], state["seconds"])
-
-
-class _Loop:
+class Loop:
     """The moving parts of one run: what is done, what is measured but not yet recorded."""
 
     def __init__(
@@ -320,22 +217,3 @@ def _fetch(values: list[Any]) -> list[float]:
         return [float(value) for value in values]
     fetched = iter(torch.stack([t.detach().float() for t in tensors]).tolist())
     return [next(fetched) if isinstance(value, Tensor) else float(value) for value in values]
-
-
-def _check_batches(batches: Any, config: TrainConfig) -> None:
-    if not hasattr(batches, "__getitem__"):
-        raise TypeError(
-            "batches must be indexed by step, such as RandomWindows or a list: got "
-            f"{type(batches).__name__}."
-        )
-    needed = config.steps * config.accumulate
-    if hasattr(batches, "__len__") and len(batches) < needed:
-        raise ValueError(
-            f"batches must hold at least steps × accumulate = {needed} batches: got {len(batches)}."
-        )
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.get_num_threads()} threads)"
