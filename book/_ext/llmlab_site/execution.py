@@ -90,7 +90,7 @@ def _execute_into_cache(
         record_timing=False,  # timings in a cell's metadata would change its hash
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=announce,
-        extra_arguments=["--IPKernelApp.log_level=40"],  # errors, not advice about transports
+        extra_arguments=["--IPKernelApp.log_level=50"],  # no advice about transports
     )
     try:
         client.execute()
