@@ -34,7 +34,7 @@ def key(repository: Path, *sources: str) -> str:
     dependencies._part_hash.cache_clear()
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    return notebook_key(notebook, repository)
+    return notebook_key(notebook, repository, "01_first")
 
 
 def test_imports_are_found_wherever_they_stand() -> None:
@@ -61,6 +61,16 @@ def test_key_changes_with_what_is_reached(repository: Path) -> None:
     before = key(repository, "from llmlab.models import gpt")
     (repository / "llmlab/data/corpora.py").write_text("def load(): return 1\n")
     assert key(repository, "from llmlab.models import gpt") != before
+
+
+def test_key_changes_with_the_records_of_this_notebook_alone(repository: Path) -> None:
+    before = key(repository, "import llmlab.data")
+    for folder in ("01_first", "02_second"):
+        (repository / "records" / folder).mkdir(parents=True)
+    (repository / "records/02_second/run.jsonl").write_text("{}\n")
+    assert key(repository, "import llmlab.data") == before
+    (repository / "records/01_first/run.jsonl").write_text("{}\n")
+    assert key(repository, "import llmlab.data") != before
 
 
 def test_key_keeps_when_other_parts_change(repository: Path) -> None:

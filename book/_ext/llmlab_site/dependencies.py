@@ -2,7 +2,7 @@
 
 A notebook is executed again when its code changes, which jupyter-cache notices by itself, or when
 this key changes: the hash of the pinned packages and of every folder of the package that the
-notebook imports, directly or through another folder.
+notebook imports, directly or through another folder, and of its folder of run records.
 """
 
 from __future__ import annotations
@@ -20,13 +20,18 @@ SOURCES = (".py", ".js", ".css", ".json")
 MAGIC = ("%", "!", "?")
 
 
-def notebook_key(notebook: nbformat.NotebookNode, root: Path) -> str:
-    """Hash the pins and the parts of the package that a notebook can reach."""
+def notebook_key(notebook: nbformat.NotebookNode, root: Path, name: str) -> str:
+    """Hash the pins, the parts of the package that a notebook can reach, and its records.
+
+    ``name`` is the notebook's name without ending, which is also that of its folder in records/.
+    """
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     imported = set().union(*(imported_modules(_without_magics(text)) for text in sources))
     digest = hashlib.sha256((root / "requirements.txt").read_bytes())
     for part in sorted(closure(imported, root)):
         digest.update(f"{part}:{_part_hash(root / PACKAGE, part)}".encode())
+    for record in sorted((root / "records" / name).glob("*")):
+        digest.update(record.name.encode() + b"\0" + record.read_bytes())
     return digest.hexdigest()
 
 

@@ -45,7 +45,7 @@ def execute_notebooks(paths: Iterable[Path], root: Path, cache_folder: Path) -> 
     executed = {}
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
-        key = notebook_key(notebook, root)
+        key = notebook_key(notebook, root, path.stem)
         if _cached_key(cache, notebook) == key:
             print(f"  {path.stem:24} unchanged", flush=True)
         else:

@@ -54,16 +54,24 @@ def ledger_page(claims: list[dict], titles: Mapping[str, str]) -> str:
 
 
 def opening_page(executed: Mapping[str, Path]) -> str:
-    """Return what the cells tagged ``opening`` printed, to stand at the top of the index."""
-    texts = []
-    for path in executed.values():
+    """Return what the cell tagged ``opening`` printed, to stand at the top of the index.
+
+    The first such cell of the book counts; its chapter is credited below the text.
+    """
+    for document, path in executed.items():
         for cell in nbformat.read(path, as_version=4).cells:
             if OPENING in cell.metadata.get("tags", []):
-                texts += [_text(output) for output in cell.get("outputs", [])]
-    text = "".join(texts).strip()
-    if not text:
-        return "\n"
-    return f'<pre class="llmlab-opening">{html.escape(text)}</pre>\n'
+                text = "".join(_text(output) for output in cell.get("outputs", [])).strip()
+                return _opening(text, f"../{document}.html")
+    return "\n"
+
+
+def _opening(text: str, address: str) -> str:
+    return (
+        f'<figure class="llmlab-opening"><pre tabindex="0">{html.escape(text)}</pre>'
+        f'<figcaption>Written by the model that <a href="{address}">this chapter</a> trained '
+        "when the site was built. It had seen nothing but plays.</figcaption></figure>\n"
+    )
 
 
 def chapter_title(notebook: Path) -> str:
