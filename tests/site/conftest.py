@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
@@ -150,14 +150,12 @@ def listen(visit: Visit) -> None:
 
 
 def settle(page: Page) -> None:
-    """Scroll to the end and back; wait for formulas, fonts and widgets."""
+    """Bring every widget into view once; wait for formulas, fonts and widgets."""
     page.wait_for_load_state("load")
     page.evaluate("() => window.MathJax?.startup?.promise")
     page.evaluate("() => document.fonts.ready")
-    height = page.evaluate("document.documentElement.scrollHeight")
-    for top in range(0, height, 500):
-        page.evaluate("top => window.scrollTo(0, top)", top)
-        page.wait_for_timeout(20)
-    page.wait_for_function("!document.querySelector('.llmlab-widget[aria-busy]')")
+    for widget in page.locator(".llmlab-widget").all():
+        widget.evaluate("node => node.scrollIntoView()")
+        expect(widget).not_to_have_attribute("aria-busy", "true", timeout=30_000)
     page.evaluate("window.scrollTo(0, 0)")
     page.wait_for_timeout(150)
