@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from pathlib import Path
 
@@ -63,6 +64,13 @@ def test_failure_names_notebook_cell_and_cause(root: Path) -> None:
     assert message.startswith("notebooks/01_a.ipynb, cell 3 of 3 ('shapes = None')")
     assert "raised AttributeError: 'NoneType' object has no attribute 'wrong'" in message
     assert "shapes.wrong" in message.split("\n\n", 1)[1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGINT to send")
+def test_ctrl_c_interrupts(root: Path) -> None:
+    parent = "import os, signal, time\nos.kill(os.getppid(), signal.SIGINT)\ntime.sleep(60)"
+    with pytest.raises(KeyboardInterrupt):
+        run(root, write(root, parent))
 
 
 def test_a_dead_kernel_is_named(root: Path) -> None:

@@ -99,7 +99,10 @@ def _execute_into_cache(
     )
     try:
         client.execute()
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+    except (CellExecutionError, CellTimeoutError, DeadKernelError, AssertionError) as error:
+        # nbclient answers Ctrl-C by ending the kernel, and then stumbles over the dead kernel
+        if getattr(client, "_async_cleanup_kernel_future", None) is not None:
+            raise KeyboardInterrupt from error
         raise NotebookFailed(_explain(error, here, notebook)) from error
     finally:
         if sys.stdout.isatty():
