@@ -13,15 +13,11 @@ import nbformat
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 from .dependencies import notebook_key
 
 CELL_SECONDS = 600
-
-# PyTorch's threads wait for each other by spinning. When another program wants the same cores, that
-# made training five times slower; sleeping instead costs nothing that we could measure.
-WAITING = "passive"
 
 
 class NotebookFailed(Exception):
@@ -45,7 +41,6 @@ def execute_notebooks(paths: Iterable[Path], root: Path, cache_folder: Path) -> 
     """
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # our kernel, not one of the user's
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # the debugger's start-up advice
-    os.environ.setdefault("OMP_WAIT_POLICY", WAITING)
     cache = get_cache(cache_folder)
     executed = {}
     for path in paths:
@@ -99,7 +94,7 @@ def _execute_into_cache(
     )
     try:
         client.execute()
-    except (CellExecutionError, CellTimeoutError, DeadKernelError, AssertionError) as error:
+    except (CellExecutionError, CellTimeoutError, RuntimeError, AssertionError) as error:
         # nbclient answers Ctrl-C by ending the kernel, and then stumbles over the dead kernel
         if getattr(client, "_async_cleanup_kernel_future", None) is not None:
             raise KeyboardInterrupt from error
