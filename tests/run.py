@@ -29,8 +29,7 @@ def main() -> int:
     for number, (name, command) in enumerate(stages.items(), start=1):
         print(f"\n== {number} of {len(stages)}: {name}", flush=True)
         start = time.monotonic()
-        # see llmlab_site.execution for the second: notebooks train beside other programs
-        environment = {"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         status = subprocess.run(command, cwd=ROOT, env=environment).returncode
         if status:
             print(f"\nFailed: {name} (after {time.monotonic() - start:.0f} s)", file=sys.stderr)
