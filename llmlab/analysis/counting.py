@@ -7,6 +7,7 @@ Only matrix products are counted, as ``torch.utils.flop_counter`` does; all else
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -47,13 +48,13 @@ def parameter_table(model: nn.Module) -> dict[str, int]:
     return dict(table)
 
 
-def count_flops(model: nn.Module, tokens: torch.Tensor) -> int:
-    """Operations of one forward pass over tokens (B, T), counted while it runs."""
+def count_flops(function: Callable[..., object], *inputs: object) -> int:
+    """Operations of ``function(*inputs)``, such as a model on tokens (B, T), counted while it runs."""
     fused_on_cpu = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     # PyTorch's table lacks its own CPU kernel, whose attention would otherwise count as nothing.
     counter = FlopCounterMode(display=False, custom_mapping={fused_on_cpu: _attention_flops})
     with torch.enable_grad(), counter:  # the counter trips over views of weights without it
-        model(tokens)
+        function(*inputs)
     return counter.get_total_flops()
 
 

@@ -67,6 +67,13 @@ def test_table_of_bert_keeps_its_head_apart():
     assert head == 8 * 8 + 8 + 2 * 8 + 11  # transform, norm, bias a token
 
 
+def test_flops_of_any_function():
+    def product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return a @ b
+
+    assert count_flops(product, torch.ones(3, 5), torch.ones(5, 7)) == 2 * 3 * 5 * 7
+
+
 def test_shared_weights_count_once():
     layer = nn.Linear(3, 3, bias=False)
     assert count_parameters(nn.Sequential(layer, layer)) == 9
