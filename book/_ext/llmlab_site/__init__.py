@@ -7,15 +7,18 @@ other hosts, and reads a chapter again when its notebook was executed again.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx_thebe import init_thebe_core
 
 from .assets import EXTENSION, copy_assets
+from .repository import colab_buttons
 from .widget_state import externalise
 
 EXECUTED = "executed.json"  # written by book/build.py beside the site
@@ -23,6 +26,7 @@ EXECUTED = "executed.json"  # written by book/build.py beside the site
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
+    app.connect("config-inited", add_colab_buttons)
     app.connect("builder-inited", drop_thebe)
     app.connect("builder-inited", add_static_files)
     app.connect("env-get-outdated", changed_notebooks)
@@ -33,6 +37,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for script in ("mount.js", "scrolling.js"):
         app.add_js_file(script, type="module", priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def add_colab_buttons(app: Sphinx, config: Config) -> None:
+    """Give the chapters a Colab button if the environment says where the repository is."""
+    config.html_theme_options = {**config.html_theme_options, **colab_buttons(os.environ)}
 
 
 def drop_thebe(app: Sphinx) -> None:
