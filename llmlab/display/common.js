@@ -62,6 +62,14 @@ const llmlab = (() => {
     return () => watcher.disconnect();
   }
 
+  /** Call `act` once the node is in the page, before which it has no colours; the result undoes it. */
+  function onceShown(node, act) {
+    let stop = () => {};
+    if (node.isConnected) act();
+    else stop = onWidth(node, () => { stop(); act(); });
+    return stop;
+  }
+
   const colour = (node, name) => getComputedStyle(node).getPropertyValue(name).trim();
 
   /** An id no other widget of this page has. */
@@ -83,5 +91,5 @@ const llmlab = (() => {
     return pen;
   }
 
-  return { html, svg, floats, visible, listen, onTheme, onWidth, colour, unique, sharp };
+  return { html, svg, floats, visible, listen, onTheme, onWidth, onceShown, colour, unique, sharp };
 })();

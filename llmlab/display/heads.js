@@ -1,7 +1,7 @@
 // Mounts bertviz's script in this widget: it asks for elements by id, and every id it asks for is
 // looked up inside this widget only, so any number of views can stand on one page.
 function render({ model, el }) {
-  const { html, floats, onTheme, colour, unique } = llmlab;
+  const { html, floats, onTheme, onceShown, colour, unique } = llmlab;
   const [L, H, T] = model.get("shape");
   const weights = floats(model.get("weights"));
   const tokens = model.get("tokens");
@@ -106,9 +106,9 @@ function render({ model, el }) {
 
   const watcher = new MutationObserver(decorate); // the head view draws afresh for another layer
   watcher.observe(vis, { childList: true });
-  draw();
+  const wait = onceShown(root, draw); // ipywidgets 7 renders a view before it attaches it
   const stop = onTheme(draw);
-  return () => { stop(); watcher.disconnect(); root.remove(); };
+  return () => { wait(); stop(); watcher.disconnect(); root.remove(); };
 }
 
 export default { render };

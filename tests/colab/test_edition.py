@@ -18,9 +18,14 @@ CHAPTERS = sorted(
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
 WIDGETS = "application/vnd.jupyter.widget-state+json"
 
+# A function, because the chapter may have used any name for something else.
 PROBE = """
-import json, sys, IPython, ipywidgets, llmlab
-print(json.dumps([llmlab.__file__, sys.path, IPython.__version__, ipywidgets.__version__]))
+def probe():
+    import json, os, sys, IPython, ipywidgets, llmlab
+    path = [os.path.abspath(folder) for folder in sys.path]
+    return json.dumps([llmlab.__file__, path, IPython.__version__, ipywidgets.__version__])
+
+print(probe())
 """
 
 GRADING = """
@@ -33,7 +38,7 @@ for exercise in all_exercises():
     print(exercise.id, check(exercise.id, names[exercise.function]).status)
 """
 
-MISTAKE = """
+MISTAKE = """\
 def softmax(x):
     weights = np.exp(x)
     return weights / weights.total()
@@ -101,7 +106,10 @@ def test_the_first_cell_says_in_a_sentence_why_it_failed(
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_chapter_runs(chapter: str, colab: Colab, edition: Path, tmp_path: Path) -> None:
     notebook = read(edition, chapter)
-    views = sum("an interactive view" in str(cell.get("outputs")) for cell in notebook.cells)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    views = sum(
+        "view appears" in output.get("data", {}).get("text/plain", "") for output in outputs
+    )
     notebook.cells.append(nbformat.v4.new_code_cell(PROBE))
     executed = execute(colab, notebook, tmp_path)
     package, path, ipython, ipywidgets = json.loads(printed(executed.cells[-1]))
@@ -124,4 +132,5 @@ def test_exercises_are_graded(colab: Colab, first_cell: str, tmp_path: Path) -> 
     assert len(verdicts) > 10
     assert set(verdicts.values()) == {"passed"}
     (verdict,) = mistake.outputs
-    assert "Line 4, <code>return weights / weights.total()</code>" in verdict.data["text/html"]
+    assert "Line 3, `return weights / weights.total()`, asks for" in verdict.data["text/plain"]
+    assert "<strong>Failed</strong>" in verdict.data["text/html"]

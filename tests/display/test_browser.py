@@ -189,6 +189,25 @@ def test_a_live_plot_fills_as_its_traits_change(mount):
     assert "0.103" in page.locator(".ll-legend").inner_text()
 
 
+RENDER_THEN_ATTACH = """async () => {
+  const [{ esm }] = JSON.parse(document.getElementById("data").textContent);
+  const address = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
+  const { default: widget } = await import(address);
+  const el = document.createElement("div");
+  widget.render({ model: window.models[0], el });
+  document.querySelector("main").append(el);
+}"""
+
+
+def test_bertviz_waits_for_its_colours_if_it_is_attached_later(make_maps, mount):
+    page = mount(head_view(make_maps(), TOKENS))
+    page.evaluate(RENDER_THEN_ATTACH)
+    first, later = page.locator(".ll-heads-view").all()
+    later.locator("line").first.wait_for(state="attached")
+    colours = [view.locator("line").first.get_attribute("stroke") for view in (first, later)]
+    assert colours[0] == colours[1] != ""
+
+
 def test_bertviz_draws_hides_heads_and_opens_one_by_keyboard(make_maps, mount):
     page = mount(head_view(make_maps(), TOKENS), model_view(make_maps(), TOKENS))
     heads, model = page.locator(".ll-heads-view").all()
