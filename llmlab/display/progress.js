@@ -50,6 +50,7 @@ const progress = (globalThis.llmlabProgress ??= (() => {
     }
   }
 
+  /** The keys of everything that is kept. */
   function keys() {
     const stored = kept((storage) => Object.keys(storage), []);
     const ours = stored.filter((key) => key.startsWith(PREFIX)).map((key) => key.slice(PREFIX.length));
@@ -87,5 +88,5 @@ const progress = (globalThis.llmlabProgress ??= (() => {
     visit.clear();
   }
 
-  return { load, save, exported, imported, reset };
+  return { keys, load, save, exported, imported, reset };
 })());

@@ -12,9 +12,16 @@ const button = (text, onclick) => html("button", { type: "button", text, onclick
 export function showProgress(place) {
   const report = html("div", {});
   const says = html("p", { class: "llmlab-busy", role: "status" });
-  const say = (text) => { says.textContent = text; };
-  const refresh = () => report.replaceChildren(...reportNodes(catalogue.map(count)));
-  place.replaceChildren(report, actions(refresh, say), says);
+  const say = (words) => {
+    says.textContent = words;
+    refresh();
+  };
+  const { usual, sure, update } = buttons(say);
+  const refresh = () => {
+    report.replaceChildren(...reportNodes(catalogue.map(count)));
+    update();
+  };
+  place.replaceChildren(report, usual, sure, says);
   refresh();
   addEventListener("storage", refresh);
   addEventListener("pageshow", refresh); // the reader came back with the browser's button
@@ -60,41 +67,41 @@ function meter([done, total]) {
   return [html("span", { text: `${done} of ${total}` }), dots];
 }
 
-function actions(refresh, say) {
-  const input = html("input", { type: "file", accept: ".json", hidden: true });
-  input.addEventListener("change", async () => {
-    const [file] = input.files;
-    input.value = "";
-    if (!file) return;
-    try {
-      if (file.size > LARGEST) throw new Error("This file is too large to hold progress in this book.");
-      say(progress.imported(await file.text()) || "What the file holds is here now.");
-    } catch (error) {
-      say(error.message);
-    }
-    refresh();
+/** The buttons, and the question before all is forgotten; `say` hears what came of them. */
+function buttons(say) {
+  const file = html("input", { type: "file", accept: ".json", hidden: true });
+  file.addEventListener("change", async () => say(await take(file)));
+  const out = button("Export to a file", () => download(progress.exported()));
+  const into = button("Import a file", () => file.click());
+  const ask = (asking, focused) => {
+    [usual.hidden, sure.hidden] = [asking, !asking];
+    focused.focus(); // the button that was pressed is hidden now
+  };
+  const reset = button("Reset", () => ask(true, keep));
+  const keep = button("Keep", () => ask(false, reset));
+  const forget = button("Forget", () => {
+    progress.reset();
+    ask(false, into);
+    say("All of it is forgotten.");
   });
-  const usual = html("div", { class: "llmlab-buttons" },
-    button("Export", () => download(progress.exported())),
-    button("Import", () => input.click()),
-    button("Reset", () => swap(usual, sure)), input);
-  const sure = html("div", { class: "llmlab-buttons", hidden: true },
-    html("span", { text: "Forget every answer and all your code?" }),
-    button("Forget", () => {
-      progress.reset();
-      refresh();
-      swap(sure, usual);
-      say("All of it is forgotten.");
-    }),
-    button("Keep", () => swap(sure, usual)));
-  return html("div", {}, usual, sure);
+  const words = html("span", { text: "Forget every answer and all your code?" });
+  const usual = html("div", { class: "llmlab-buttons" }, out, into, reset, file);
+  const sure = html("div", { class: "llmlab-buttons", hidden: true }, words, forget, keep);
+  const update = () => { out.hidden = reset.hidden = !progress.keys().length; };
+  return { usual, sure, update };
 }
 
-/** Show one row of buttons for another, and keep the keyboard where it is. */
-function swap(from, to) {
-  from.hidden = true;
-  to.hidden = false;
-  to.querySelector("button:last-of-type").focus();
+/** Take in the file that was chosen; returns what to say. */
+async function take(input) {
+  const [file] = input.files;
+  try {
+    if (file.size > LARGEST) throw new Error("This file is too large to hold progress in this book.");
+    return progress.imported(await file.text()) || "What the file holds is here now.";
+  } catch (error) {
+    return error.message;
+  } finally {
+    input.value = ""; // so that the same file can be chosen again
+  }
 }
 
 function download(text) {
