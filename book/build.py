@@ -28,7 +28,7 @@ from llmlab_site.catalogue import CATALOGUE, catalogue  # noqa: E402
 from llmlab_site.execution import NotebookFailed, execute_notebooks  # noqa: E402
 from llmlab_site.exercises import DISPLAY  # noqa: E402
 from llmlab_site.ledger import chapter_title, collect_claims, ledger_page, opening_page  # noqa: E402
-from llmlab_site.pyodide import NumpyMissing, install_numpy  # noqa: E402
+from llmlab_site.pyodide import PYODIDE, NumpyMissing, install_numpy  # noqa: E402
 
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
@@ -152,7 +152,7 @@ def shared_hash(executed: dict[str, Path]) -> str:
     paths += sorted(path for path in extension.glob("[st]*/**/*") if path.is_file())
     paths += sorted((ROOT / "llmlab" / "exercises").rglob("*.py"))
     paths += [ROOT / "llmlab" / "display" / name for name in DISPLAY]
-    paths += [ROOT / CATALOGUE]
+    paths += [ROOT / CATALOGUE, *PYODIDE.glob("*.whl")]
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.name.encode() + path.read_bytes())

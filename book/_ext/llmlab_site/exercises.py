@@ -11,7 +11,7 @@ from typing import Any
 from llmlab.display.sources import source
 from llmlab.exercises import all_exercises
 
-from .assets import EXTENSION
+from .assets import EXTENSION, MODULES
 from .bundle import bundle, store
 from .pyodide import copy_pyodide
 
@@ -43,6 +43,7 @@ def add_exercises(static: Path, catalogue: list[dict[str, Any]]) -> None:
     }
     bundle(SCRIPTS / "enhance.js", folder, generated)
     shutil.copy2(SCRIPTS / "exercises.css", folder)
+    shutil.copy2(MODULES / "codemirror" / "LICENSE", folder / "CodeMirror.LICENSE")
 
 
 def gradable() -> list[Any]:

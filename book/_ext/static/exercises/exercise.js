@@ -82,6 +82,8 @@ class Exercise {
       onchange: (now) => this.#changed(now),
       oncheck: () => this.#check(),
     });
+    // the page's own shortcuts must not fire: "/" would go to the search
+    box.addEventListener("keydown", (event) => event.stopPropagation());
     cell.querySelector(".cell_input").replaceWith(box);
     cell.dataset.exercise = this.#id;
   }

@@ -103,7 +103,7 @@ export async function grade(id, source, { signal, onload, onrun }) {
     if (signal.aborted) return stopped(id, "You stopped the check before your code ran.");
     throw error;
   } finally {
-    finished();
+    before.then(finished); // stopped out of turn, it must not end another's
   }
 }
 

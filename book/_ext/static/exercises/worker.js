@@ -24,15 +24,16 @@ const firstLine = (error) => String(error?.message ?? error).trim().split("\n")[
 
 /** The function that grades. Pyodide itself may wait for ever for a file that is not there. */
 function load(addresses) {
+  const plain = self.fetch;
   return new Promise((resolve, reject) => {
-    self.fetch = counting(self.fetch, reject);
+    self.fetch = counting(plain, reject);
     start(addresses).then(resolve, reject);
-  });
+  }).finally(() => { self.fetch = plain; });
 }
 
 async function start({ pyodide: folder, grader }) {
   const archive = fetch(grader).then((response) => response.arrayBuffer());
-  const { loadPyodide } = await import(`${folder}pyodide.mjs`);
+  const { loadPyodide } = await import(`${folder}pyodide.js`);
   const silent = () => {};
   const options = { indexURL: folder, packages: ["numpy"], stdin: () => null };
   const python = await loadPyodide({ ...options, stdout: silent, stderr: silent });
