@@ -16,19 +16,31 @@ QUINTIC = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Replace the singular values of each matrix (..., M, N) by about 1, keeping its directions.
+    """Replace the singular values of each matrix (B, M, N) by about 1, keeping its directions.
 
-    Newton–Schulz: an odd polynomial of a matrix acts on its singular values alone, and costs only
-    products. The result's singular values lie between about 0.7 and 1.2. A matrix of zeros stays.
+    Newton–Schulz: an odd polynomial of a matrix X is p(X Xᵀ) X; it acts on singular values alone
+    and costs only products. The steps are taken on the Gram matrix X Xᵀ of the shorter side, and
+    their product meets X once, so that a long matrix costs little more than a square one. The
+    result's singular values lie between about 0.7 and 1.2. A matrix of zeros stays.
     """
     tall = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.mT if tall else matrices  # (..., M, N) with M ≤ N: the small Gram matrix
+    x = matrices.mT if tall else matrices  # (B, M, N) with M ≤ N
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    gram = x @ x.mT  # (B, M, M)
+    product = step = _polynomial(gram)
+    for _ in range(steps - 1):
+        gram = step @ gram @ step
+        step = _polynomial(gram)
+        product = step @ product
+    return (product @ x).mT if tall else product @ x
+
+
+def _polynomial(gram: Tensor) -> Tensor:
+    """a + b G + c G² for each G of (B, M, M)."""
     a, b, c = QUINTIC
-    for _ in range(steps):
-        gram = x @ x.mT  # (..., M, M)
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.mT if tall else x
+    found = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+    found.diagonal(dim1=-2, dim2=-1).add_(a)
+    return found
 
 
 class Muon(torch.optim.Optimizer):
