@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from llmlab_site.catalogue import WIDGETS, catalogue
 from llmlab_site.ledger import chapter_title, collect_claims, ledger_page, opening_page
 from llmlab_site.widget_state import LARGEST, externalise
 
@@ -76,6 +77,29 @@ def test_opening_takes_what_the_tagged_cell_showed(tmp_path: Path) -> None:
 def test_chapter_title_is_the_first_heading(tmp_path: Path) -> None:
     (path,) = executed(tmp_path, "").values()
     assert chapter_title(path) == "A title"
+
+
+def test_catalogue_lists_exercises_and_the_questions_of_quizzes(tmp_path: Path) -> None:
+    executed_here = executed(tmp_path, "")
+    titles = {"notebooks/01_a": "A title"}
+    assert catalogue(executed_here, titles) == [], "a chapter with nothing to do is left out"
+    (path,) = executed_here.values()
+    notebook = nbformat.read(path, as_version=4)
+    source = 'def softmax(x):\n    ...\n\ncheck("attention.softmax", softmax)'
+    for tags in ([], ["exercise"]):
+        notebook.cells.append(nbformat.v4.new_code_cell(source, metadata={"tags": tags}))
+    quiz = {"_anywidget_id": "llmlab.display.quiz.Quiz", "name": "quiz-1", "questions": [{}, {}]}
+    models = {"a": {"state": quiz}, "b": {"state": {"_anywidget_id": "other", "name": "x"}}}
+    notebook.metadata["widgets"] = {WIDGETS: {"state": models}}
+    nbformat.write(notebook, path)
+    assert catalogue(executed_here, titles) == [
+        {
+            "document": "notebooks/01_a",
+            "title": "A title",
+            "exercises": ["attention.softmax"],
+            "quizzes": [{"name": "quiz-1", "questions": 2}],
+        }
+    ]
 
 
 @pytest.fixture
