@@ -16,6 +16,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx_thebe import init_thebe_core
 
 from .assets import EXTENSION, copy_assets
+from .noscript import with_sentences
 from .widget_state import externalise
 
 EXECUTED = "executed.json"  # written by book/build.py beside the site
@@ -68,7 +69,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         for page in Path(app.outdir).rglob("*.html"):
             text = page.read_text("utf-8")
-            corrected = with_correct_roles(text)
+            corrected = with_sentences(with_correct_roles(text))
             if corrected != text:
                 page.write_text(corrected, "utf-8")
         externalise(Path(app.outdir))
