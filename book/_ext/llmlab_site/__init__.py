@@ -21,6 +21,7 @@ from sphinx_thebe import init_thebe_core
 from .assets import EXTENSION, copy_assets
 from .catalogue import CATALOGUE
 from .exercises import add_exercises
+from .noscript import with_sentences
 from .repository import colab_buttons
 from .widget_state import externalise
 
@@ -83,7 +84,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         for page in Path(app.outdir).rglob("*.html"):
             text = page.read_text("utf-8")
-            corrected = with_correct_roles(text)
+            corrected = with_sentences(with_correct_roles(text))
             if corrected != text:
                 page.write_text(corrected, "utf-8")
         externalise(Path(app.outdir))
