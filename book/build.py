@@ -25,7 +25,8 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 from llmlab_site import EXECUTED  # noqa: E402
 from llmlab_site.assets import AssetsFailed, install_assets  # noqa: E402
 from llmlab_site.execution import NotebookFailed, execute_notebooks  # noqa: E402
-from llmlab_site.ledger import chapter_title, collect_claims, ledger_page, opening_page  # noqa: E402
+from llmlab_site.ledger import chapter_title, collect_claims, ledger_page  # noqa: E402
+from llmlab_site.opening import opening_page  # noqa: E402
 
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"

@@ -14,6 +14,7 @@ _HOMES = {
     "attention_map": ("AttentionMap",),
     "loss_curves": ("LiveLoss", "LossCurves"),
     "heads": ("head_view", "model_view"),
+    "microscope": ("Microscope",),
     "quiz": ("Choice", "Question", "Quiz"),
     "claims": ("chapter_cost", "settle"),
 }
