@@ -27,7 +27,8 @@ from llmlab_site.assets import AssetsFailed, install_assets  # noqa: E402
 from llmlab_site.catalogue import CATALOGUE, catalogue  # noqa: E402
 from llmlab_site.execution import NotebookFailed, execute_notebooks  # noqa: E402
 from llmlab_site.exercises import DISPLAY  # noqa: E402
-from llmlab_site.ledger import chapter_title, collect_claims, ledger_page, opening_page  # noqa: E402
+from llmlab_site.ledger import chapter_title, collect_claims, ledger_page  # noqa: E402
+from llmlab_site.opening import opening_page  # noqa: E402
 from llmlab_site.pyodide import NumpyMissing, install_numpy  # noqa: E402
 from llmlab_site.repository import colab_buttons  # noqa: E402
 

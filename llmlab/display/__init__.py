@@ -18,6 +18,7 @@ _HOMES = {
     "masking_game": ("MaskingGame",),
     "loss_curves": ("LiveLoss", "LossCurves"),
     "heads": ("head_view", "model_view"),
+    "microscope": ("Microscope",),
     "quiz": ("Choice", "Question", "Quiz"),
     "claims": ("chapter_cost", "settle"),
 }
