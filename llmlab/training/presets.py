@@ -163,7 +163,7 @@ def shakespeare_char_fast() -> Preset:
         architecture="fast_gpt",
         model={"layers": 1, "heads": 2, "width": 128, "lookback": 8},
         train=TrainConfig(
-            steps=280,
+            steps=320,
             optimizer="muon",
             learning_rate=0.014,
             schedule="trapezoid",
