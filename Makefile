@@ -29,7 +29,7 @@ clean:
 	@echo "The environment $(VENV) is kept; delete the folder to make it anew."
 
 # Installs again only when the pins or the package's own description changed.
-$(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
+$(VENV)/.installed: requirements.txt pyproject.toml setup.py | $(VENV)/bin/python
 	@echo "Installing the pinned packages into $(VENV)"
 	@$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .

@@ -27,8 +27,10 @@ from llmlab_site.assets import AssetsFailed, install_assets  # noqa: E402
 from llmlab_site.catalogue import CATALOGUE, catalogue  # noqa: E402
 from llmlab_site.execution import NotebookFailed, execute_notebooks  # noqa: E402
 from llmlab_site.exercises import DISPLAY  # noqa: E402
-from llmlab_site.ledger import chapter_title, collect_claims, ledger_page, opening_page  # noqa: E402
+from llmlab_site.ledger import chapter_title, collect_claims, ledger_page  # noqa: E402
+from llmlab_site.opening import opening_page  # noqa: E402
 from llmlab_site.pyodide import PYODIDE, NumpyMissing, install_numpy  # noqa: E402
+from llmlab_site.repository import colab_buttons  # noqa: E402
 
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
@@ -38,6 +40,7 @@ def main() -> int:
     """Build the site and return the exit status."""
     start = time.monotonic()
     try:
+        colab_buttons(os.environ)  # an address that is no good stops the build before it starts
         with stage("web assets"):
             if not install_assets():
                 print("  unchanged")
@@ -145,7 +148,7 @@ def build_pages(executed: dict[str, Path]) -> int:
 
 
 def shared_hash(executed: dict[str, Path]) -> str:
-    """Hash what shows on every page: configuration, table of contents, titles, the extension."""
+    """Hash what shows on every page: configuration, contents, titles, buttons, the extension."""
     extension = ROOT / "book" / "_ext"
     paths = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "requirements.txt"]
     paths += [extension / "package-lock.json", *sorted(extension.glob("llmlab_site/*.py"))]
@@ -156,6 +159,7 @@ def shared_hash(executed: dict[str, Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.name.encode() + path.read_bytes())
+    digest.update(json.dumps(colab_buttons(os.environ)).encode())
     for name in executed:
         digest.update(chapter_title(ROOT / f"{name}.ipynb").encode())
     for page in sorted((ROOT / "book").glob("*.md")):

@@ -150,9 +150,10 @@ def _add_resume(commands) -> None:
         "resume",
         "training:resume_model",
         "go on with a run that was interrupted",
-        "  llmlab resume runs/shakespeare-cpu",
+        "  llmlab resume runs/shakespeare-cpu\n  llmlab resume runs/shakespeare-cpu --device cpu",
     )
     _add_run(parser)
+    parser.add_argument("--device", help="auto, cpu or cuda (default: where the run began)")
 
 
 def _add_generate(commands) -> None:

@@ -14,6 +14,7 @@ PYTEST = [sys.executable, "-m", "pytest", "-q"]
 # Folders of unit tests, fastest first; a folder that is not named here comes after them.
 FASTEST_FIRST = ["build", "exercises", "inference", "analysis", "models", "data", "display"]
 NEEDS_SITE = ["tests/test_claims.py", "tests/site"]
+COLAB = "tests/colab"  # runs every chapter once more, beside the packages that Colab has
 
 
 def main() -> int:
@@ -25,6 +26,7 @@ def main() -> int:
         "notebooks": [*PYTEST, "--nbval-lax", "--nbval-cell-timeout=600", "notebooks"],
         "site": [sys.executable, "book/build.py"],
         "claims and browser": [*PYTEST, *NEEDS_SITE],
+        "colab": [*PYTEST, COLAB],
     }
     for number, (name, command) in enumerate(stages.items(), start=1):
         print(f"\n== {number} of {len(stages)}: {name}", flush=True)
@@ -40,11 +42,11 @@ def main() -> int:
 
 
 def unit_tests() -> list[str]:
-    """Return the test folders and files that need no site, fastest first."""
+    """Return the test folders and files that need no built book, fastest first."""
     paths = [path for path in (ROOT / "tests").iterdir() if is_tests(path)]
     names = {path.name: path.relative_to(ROOT).as_posix() for path in sorted(paths)}
     first = [names.pop(name) for name in FASTEST_FIRST if name in names]
-    return [path for path in [*first, *names.values()] if path not in NEEDS_SITE]
+    return [path for path in [*first, *names.values()] if path not in [*NEEDS_SITE, COLAB]]
 
 
 def is_tests(path: Path) -> bool:

@@ -187,7 +187,7 @@ def test_ctrl_c_leaves_a_run_that_resumes_to_the_same_model(
     assert json.loads(shown.out) == {"folder": str(folder), "interrupted": True, "step": 2}
     assert cli.main(["info", str(folder)]) == 0
     assert "interrupted at step 2 of 4" in capsys.readouterr().out
-    assert cli.main(["resume", str(folder)]) == 0
+    assert cli.main(["resume", str(folder), "--device", "cpu"]) == 0
     weights = [(f / "step-000004" / "model.safetensors").read_bytes() for f in (run, folder)]
     assert weights[0] == weights[1]
 
@@ -207,6 +207,11 @@ def test_resuming_a_finished_run_changes_nothing(run: Path, capsys):
     assert cli.main(["resume", str(run), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["step"] == 4
     assert (run / "run.jsonl").read_bytes() == before
+
+
+def test_resume_refuses_a_device_there_is_not(run: Path, capsys):
+    assert cli.main(["resume", str(run), "--device", "abacus"]) == 2
+    assert "device must be" in capsys.readouterr().err
 
 
 def test_resume_wants_the_text_the_run_began_with(corpus: Path, tmp_path, capsys):

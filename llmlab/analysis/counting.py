@@ -49,7 +49,7 @@ def parameter_table(model: nn.Module) -> dict[str, int]:
 
 
 def count_flops(function: Callable[..., object], *inputs: object) -> int:
-    """Operations of ``function(*inputs)``, such as a model on tokens (B, T), counted while it runs."""
+    """Operations of ``function(*inputs)``, such as a model on tokens (B, T), as it runs."""
     fused_on_cpu = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     # PyTorch's table lacks its own CPU kernel, whose attention would otherwise count as nothing.
     counter = FlopCounterMode(display=False, custom_mapping={fused_on_cpu: _attention_flops})

@@ -77,11 +77,16 @@ def train_model(arguments: argparse.Namespace) -> int:
 
 def resume_model(arguments: argparse.Namespace) -> int:
     """Go on with a run from its newest checkpoint."""
+    if arguments.device is not None:
+        with usage_errors():
+            choose_device(arguments.device)
     folder = RunFolder(arguments.folder)
     data, tokenizer = folder.data, folder.tokenizer()
     parts = data.load()
     batches, evaluate = _inputs(data, tokenizer, parts)
-    model, run = resume(arguments.folder, batches, causal_loss, evaluate=evaluate)
+    model, run = resume(
+        arguments.folder, batches, causal_loss, evaluate=evaluate, device=arguments.device
+    )
     return _report(arguments.folder, model, tokenizer, run, parts[1], arguments.json)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 
 import llmlab
+from llmlab.analysis import peak_memory
 
 from .sources import source
 
@@ -80,9 +82,8 @@ def chapter_cost() -> None:
     seconds = time.monotonic() - llmlab.started
     clock = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} minutes"
     parts = [f"This notebook took {clock}"]
-    peak = _peak_memory()
-    if peak:
-        parts.append(f"{peak / 2**30:.1f} GB of memory at its peak")
+    with contextlib.suppress(OSError):  # a system that does not tell
+        parts.append(f"{peak_memory() / 2**30:.1f} GB of memory at its peak")
     text = f"{' and '.join(parts)}, on {_device()}."
     _display(
         f'<p class="llmlab-cost" style="font-size:.9em;opacity:.85">{html.escape(text)}</p>', text
@@ -127,16 +128,6 @@ def _display(markup: str, text: str) -> None:
     from IPython.display import display
 
     display({"text/html": markup, "text/plain": text}, raw=True)
-
-
-def _peak_memory() -> int | None:
-    """Largest resident size of this process in bytes, where the system tells."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _device() -> str:

@@ -125,6 +125,38 @@ class Run:
         }
 
 
+def recorded_runs(chapter: str, name: str = "") -> list[Run]:
+    """Return the runs that were made beforehand for a chapter, by name and seed.
+
+    They are the files ``records/<chapter>/<name>-<seed>.jsonl``, which travel with the package.
+
+    Args:
+        chapter: the chapter's notebook without ending, ``"03_pretraining"``.
+        name: the name that a run's seeds share, ``"gpt"``; without it, every run of the chapter.
+
+    Raises:
+        ValueError: there is no such chapter or name.
+    """
+    folder = _records_folder()
+    chapters = sorted(path.name for path in folder.glob("*") if any(path.glob("*.jsonl")))
+    if chapter not in chapters:
+        there = ", ".join(chapters) or "none"
+        raise ValueError(f"chapter must be one with records ({there}): got {chapter!r}.")
+    paths = sorted((folder / chapter).glob("*.jsonl"))
+    names = {path: path.stem.rpartition("-")[0] for path in paths}
+    if name and name not in names.values():
+        there = ", ".join(dict.fromkeys(names.values()))
+        raise ValueError(f"name must be one of {there}: got {name!r}.")
+    return [Run.load(path) for path in paths if name in ("", names[path])]
+
+
+def _records_folder() -> Path:
+    """Beside the package in a checkout, inside the package where setup.py has put it."""
+    package = Path(__file__).parents[1]
+    installed = package / "records"
+    return installed if installed.is_dir() else package.parent / "records"
+
+
 class RecordWriter:
     """Appends lines to a record on disk as they come, so that a killed run keeps them."""
 

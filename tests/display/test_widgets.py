@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from llmlab.display import AttentionMap, LiveLoss, LossCurves, head_view, model_view
+from llmlab.display import (
+    AttentionMap,
+    BPEExplorer,
+    LiveLoss,
+    LossCurves,
+    MaskingGame,
+    PositionClocks,
+    QueryKeyPlane,
+    head_view,
+    model_view,
+)
 from llmlab.display.arrays import attention_array, visible
 
 TOKENS = ["the", " cat", "\n", "sat", "."]
@@ -130,7 +140,8 @@ def test_a_view_too_large_for_a_browser_is_refused():
 
 
 def test_modules_fetch_and_import_nothing(make_maps, make_run):
-    for widget in (AttentionMap(make_maps(), TOKENS), LossCurves(make_run()), LiveLoss()):
+    widgets = [AttentionMap(make_maps(), TOKENS), LossCurves(make_run()), LiveLoss()]
+    for widget in (*widgets, QueryKeyPlane, PositionClocks, BPEExplorer, MaskingGame):
         code = str(widget._esm)
         assert "import " not in code.replace("may import nothing", "")
         assert "fetch(" not in code

@@ -8,17 +8,21 @@ again.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx_thebe import init_thebe_core
 
 from .assets import EXTENSION, copy_assets
 from .catalogue import CATALOGUE
 from .exercises import add_exercises
+from .noscript import with_sentences
+from .repository import colab_buttons
 from .widget_state import externalise
 
 EXECUTED = "executed.json"  # written by book/build.py beside the site
@@ -26,6 +30,7 @@ EXECUTED = "executed.json"  # written by book/build.py beside the site
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
+    app.connect("config-inited", add_colab_buttons)
     app.connect("builder-inited", drop_thebe)
     app.connect("builder-inited", add_static_files)
     app.connect("env-get-outdated", changed_notebooks)
@@ -37,6 +42,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for script in ("mount.js", "scrolling.js", "exercises/enhance.js"):
         app.add_js_file(script, type="module", priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def add_colab_buttons(app: Sphinx, config: Config) -> None:
+    """Give the chapters a Colab button if the environment says where the repository is."""
+    config.html_theme_options = {**config.html_theme_options, **colab_buttons(os.environ)}
 
 
 def drop_thebe(app: Sphinx) -> None:
@@ -74,7 +84,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         for page in Path(app.outdir).rglob("*.html"):
             text = page.read_text("utf-8")
-            corrected = with_correct_roles(text)
+            corrected = with_sentences(with_correct_roles(text))
             if corrected != text:
                 page.write_text(corrected, "utf-8")
         externalise(Path(app.outdir))

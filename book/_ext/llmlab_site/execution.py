@@ -57,6 +57,20 @@ def execute_notebooks(paths: Iterable[Path], root: Path, cache_folder: Path) -> 
     return executed
 
 
+def executed_notebook(path: Path, root: Path, cache_folder: Path) -> nbformat.NotebookNode:
+    """Return a notebook as it stands, with the outputs that its execution left in the cache.
+
+    Raises:
+        NotebookFailed: it was not executed since it, or something that it depends on, changed.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    if cache_folder.is_dir():
+        cache = get_cache(cache_folder)
+        if _cached_key(cache, notebook) == notebook_key(notebook, root, path.stem):
+            return cache.merge_match_into_notebook(notebook)[1]
+    raise NotebookFailed(f"{path.relative_to(root)} is not executed as it stands: run make book.")
+
+
 def _cached_key(cache: JupyterCacheAbstract, notebook: nbformat.NotebookNode) -> str | None:
     try:
         record = cache.match_cache_notebook(notebook)

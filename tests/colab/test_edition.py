@@ -1,0 +1,127 @@
+"""Every notebook of the Colab edition runs in a clean folder, beside the packages of Colab."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from llmlab_site.edition import Edition
+
+from .environment import MISSING, Colab
+
+CHAPTERS = sorted(
+    path.stem for path in (Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb")
+)
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+WIDGETS = "application/vnd.jupyter.widget-state+json"
+
+PROBE = """
+import json, sys, IPython, ipywidgets, llmlab
+print(json.dumps([llmlab.__file__, sys.path, IPython.__version__, ipywidgets.__version__]))
+"""
+
+GRADING = """
+import numpy as np
+from llmlab.exercises import all_exercises, check
+
+for exercise in all_exercises():
+    names = {"np": np}
+    exec(exercise.solution, names)
+    print(exercise.id, check(exercise.id, names[exercise.function]).status)
+"""
+
+MISTAKE = """
+def softmax(x):
+    weights = np.exp(x)
+    return weights / weights.total()
+
+check("attention.softmax", softmax)
+"""
+
+
+def read(edition: Path, chapter: str) -> nbformat.NotebookNode:
+    return nbformat.read(edition / "notebooks" / f"{chapter}.ipynb", as_version=4)
+
+
+@pytest.fixture
+def first_cell(edition: Path) -> str:
+    """The source of the cell that installs the package."""
+    return read(edition, CHAPTERS[0]).cells[0].source
+
+
+def execute(colab: Colab, notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
+    """Run a notebook in ``folder``, as the weekly check does in Colab's own image."""
+    nbformat.write(notebook, folder / "notebook.ipynb")
+    command = ["-m", "nbconvert", "--to=notebook", "--execute", "--output=executed"]
+    timeout = "--ExecutePreprocessor.timeout=600"
+    outcome = colab.run(*command, timeout, "notebook.ipynb", cwd=folder)
+    assert not outcome.returncode, outcome.stderr[-6000:]
+    return nbformat.read(folder / "executed.ipynb", as_version=4)
+
+
+def printed(cell: nbformat.NotebookNode) -> str:
+    return "".join(output.get("text", "") for output in cell.outputs)
+
+
+def test_the_first_cell_changes_nothing_that_colab_has(
+    colab: Colab, first_cell: str, tmp_path: Path
+) -> None:
+    before = colab.packages()
+    outcome = colab.run("-c", first_cell, cwd=tmp_path)
+    assert not outcome.returncode, outcome.stderr
+    assert re.fullmatch(r"LLM Lab is installed, at commit [0-9a-f]{7}\.\n", outcome.stdout)
+    assert outcome.stderr == ""
+    after = colab.packages()
+    assert {name: after.get(name) for name in before} == before
+    assert set(after) - set(before) == MISSING | {"llmlab"}
+
+
+def test_the_first_cell_does_nothing_the_second_time(
+    colab: Colab, first_cell: str, tmp_path: Path
+) -> None:
+    colab.run("-c", first_cell, cwd=tmp_path, check=True)
+    without_pip = f"import subprocess\nsubprocess.run = None\n{first_cell}"
+    colab.run("-c", without_pip, cwd=tmp_path, check=True)
+
+
+def test_the_first_cell_says_in_a_sentence_why_it_failed(
+    colab: Colab, repository: tuple[str, str], tmp_path: Path
+) -> None:
+    edition = Edition(repository[0], "0" * 40)
+    install = edition.notebook(nbformat.v4.new_notebook(), "", {}).cells[0].source
+    outcome = colab.run("-c", install, cwd=tmp_path)
+    last = outcome.stderr.splitlines()[-1]
+    assert last.startswith(f"RuntimeError: LLM Lab was not installed from {edition.repository} at")
+    assert "not our ref" in last
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_runs(chapter: str, colab: Colab, edition: Path, tmp_path: Path) -> None:
+    notebook = read(edition, chapter)
+    views = sum("an interactive view" in str(cell.get("outputs")) for cell in notebook.cells)
+    notebook.cells.append(nbformat.v4.new_code_cell(PROBE))
+    executed = execute(colab, notebook, tmp_path)
+    package, path, ipython, ipywidgets = json.loads(printed(executed.cells[-1]))
+    assert package.startswith(str(colab.folder))
+    assert [folder for folder in path if (Path(folder) / "llmlab").is_dir()] == [
+        str(Path(package).parents[1])
+    ]
+    assert (ipython, ipywidgets) == ("7.34.0", "7.7.1")
+    states = executed.metadata.widgets[WIDGETS]["state"].values()
+    scripts = [state["state"]["_esm"] for state in states if "_esm" in state["state"]]
+    assert len(scripts) == views > 0
+    assert all("render" in script for script in scripts)
+
+
+def test_exercises_are_graded(colab: Colab, first_cell: str, tmp_path: Path) -> None:
+    cells = [nbformat.v4.new_code_cell(source) for source in (first_cell, GRADING, MISTAKE)]
+    executed = execute(colab, nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), tmp_path)
+    _, grading, mistake = executed.cells
+    verdicts = dict(line.rsplit(" ", 1) for line in printed(grading).splitlines())
+    assert len(verdicts) > 10
+    assert set(verdicts.values()) == {"passed"}
+    (verdict,) = mistake.outputs
+    assert "Line 4, <code>return weights / weights.total()</code>" in verdict.data["text/html"]
