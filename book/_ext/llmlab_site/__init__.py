@@ -95,7 +95,7 @@ def without_icon_script(page: str) -> str:
     The theme's style sheet draws the same icons from a font. The script would also rewrite the
     icons of Jupyter's own widgets, some of which stop working then.
     """
-    return re.sub(r'<script[^>]*/fontawesome\.js[^>]*></script>\s*', "", page)
+    return re.sub(r"<script[^>]*/fontawesome\.js[^>]*></script>\s*", "", page)
 
 
 def with_correct_roles(page: str) -> str:
