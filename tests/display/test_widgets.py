@@ -129,8 +129,10 @@ def test_each_widget_says_in_a_sentence_what_it_shows(make_maps, make_run):
         assert view(maps, TOKENS).description == (
             "Lines from each of 5 tokens to the tokens it looks at, in 2 layers of 3 heads."
         )
-    assert LossCurves(make_run("a"), columns=("validation_loss",)).description == (
-        "Loss curves, from the first to the last step: a validation, 4.10 to 1.65."
+    run = make_run("a")
+    first, last = (run.lines[step]["validation_loss"] for step in (0, 60))
+    assert LossCurves(run, columns=("validation_loss",)).description == (
+        f"Loss curves, from the first to the last step: a validation, {first:.2f} to {last:.2f}."
     )
     live = LiveLoss()
     assert live.description.startswith("A loss curve that fills while a model trains")
