@@ -23,7 +23,7 @@ function render({ model, el }) {
   const skip = html("button", { class: "ll-button", type: "button", text: "I do not know", onclick: () => guess("") });
   const root = html("div", { class: "llmlab ll-mask", role: "group", "aria-labelledby": `${id}-title` },
     html("div", { class: "ll-top" }, html("div", { class: "ll-title", id: `${id}-title`, text: model.get("title") || `You against ${rival}` }), count),
-    line, hint, html("div", { class: "ll-controls" }, skip, next), verdict, guesses, scores);
+    line, hint, html("div", { class: "ll-controls" }, skip, next), verdict, scores, guesses);
   // A notebook's own shortcuts must not fire while the reader types.
   root.addEventListener("keydown", (event) => event.stopPropagation());
   el.append(root);

@@ -212,7 +212,7 @@ function render({ model, el }) {
 
   const stops = [
     listen(model, ["at"], draw),
-    onWidth(root, (now) => { width = Math.min(now, 620); line.setAttribute("width", width); draw(); }),
+    onWidth(root, (now) => { width = now; line.setAttribute("width", width); draw(); }),
   ];
   return () => { stops.forEach((stop) => stop()); root.remove(); };
 }

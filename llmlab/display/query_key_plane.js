@@ -1,5 +1,5 @@
 // A query and a few keys as arrows in a plane. Drag the head of an arrow, or focus it and use the
-// arrow keys: scores, weights and the average of the values follow.
+// arrow keys, or click where the query should point: scores, weights and the average follow.
 function render({ model, el }) {
   const { html, svg, listen, onWidth, unique } = llmlab;
   const names = model.get("names");
@@ -113,12 +113,15 @@ function render({ model, el }) {
     move(index, x + size * step[0], y + size * step[1]);
   }
 
+  /** The place in the plane under the pointer. */
+  function at(event) {
+    const box = picture.getBoundingClientRect();
+    return [(event.clientX - box.left - side / 2) / unit(), (side / 2 - event.clientY + box.top) / unit()];
+  }
+  picture.addEventListener("click", (event) => { if (!event.target.closest("[tabindex]")) move(0, ...at(event)); });
+
   function drag(node, index) {
     let held = null; // from the pointer to the head of the arrow
-    const at = (event) => {
-      const box = picture.getBoundingClientRect();
-      return [(event.clientX - box.left - side / 2) / unit(), (side / 2 - event.clientY + box.top) / unit()];
-    };
     node.addEventListener("pointerdown", (event) => {
       const [x, y] = at(event);
       const [left, up] = model.get("arrows")[index];

@@ -7,6 +7,8 @@ import json
 from llmlab_site.noscript import with_sentences
 from llmlab_site.widget_state import externalise
 
+NEEDS = "An interactive figure, which needs JavaScript."
+
 
 def page(**states: dict) -> str:
     views = "".join(
@@ -23,7 +25,7 @@ def page(**states: dict) -> str:
 
 def said(text: str) -> list[str]:
     parts = text.split('<noscript><p class="llmlab-noscript">')[1:]
-    return [part.split("</p></noscript>")[0].removeprefix("Interactive, and ") for part in parts]
+    return [part.split("</p></noscript>")[0].removeprefix(NEEDS) for part in parts]
 
 
 def test_each_widget_is_followed_by_its_own_words() -> None:
@@ -35,9 +37,9 @@ def test_each_widget_is_followed_by_its_own_words() -> None:
         )
     )
     assert said(text) == [
-        "needs JavaScript: A map of &lt;T&gt; &amp; &lt;/script&gt;.",
-        "needs JavaScript: Check yourself",
-        "needs JavaScript: an interactive figure.",
+        " A map of &lt;T&gt; &amp; &lt;/script&gt;.",
+        " Check yourself",
+        " ",
     ]
     view, after = text.split("</script>", 1)
     assert '"model_id": "a"' in view
@@ -58,5 +60,5 @@ def test_the_words_stay_when_the_state_is_slimmed(tmp_path) -> None:
     path.write_text(with_sentences(page(a={"description": "Words.", "_esm": "export {}"})))
     externalise(tmp_path)
     slim = path.read_text()
-    assert said(slim) == ["needs JavaScript: Words."]
+    assert said(slim) == [" Words."]
     assert with_sentences(slim) == slim

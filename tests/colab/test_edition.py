@@ -19,8 +19,9 @@ KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
 WIDGETS = "application/vnd.jupyter.widget-state+json"
 
 PROBE = """
-import json, sys, IPython, ipywidgets, llmlab
-print(json.dumps([llmlab.__file__, sys.path, IPython.__version__, ipywidgets.__version__]))
+import json, os, sys, IPython, ipywidgets, llmlab
+path = list(map(os.path.abspath, sys.path))
+print(json.dumps([llmlab.__file__, path, IPython.__version__, ipywidgets.__version__]))
 """
 
 GRADING = """
@@ -101,7 +102,10 @@ def test_the_first_cell_says_in_a_sentence_why_it_failed(
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_chapter_runs(chapter: str, colab: Colab, edition: Path, tmp_path: Path) -> None:
     notebook = read(edition, chapter)
-    views = sum("an interactive view" in str(cell.get("outputs")) for cell in notebook.cells)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    views = sum(
+        "view appears" in output.get("data", {}).get("text/plain", "") for output in outputs
+    )
     notebook.cells.append(nbformat.v4.new_code_cell(PROBE))
     executed = execute(colab, notebook, tmp_path)
     package, path, ipython, ipywidgets = json.loads(printed(executed.cells[-1]))

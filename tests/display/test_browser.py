@@ -81,10 +81,12 @@ def test_leaving_removes_every_listener_and_element(everything, mount):
 
 
 def test_no_key_reaches_the_notebook_around(everything, mount):
-    page = mount(*everything[6:])
+    page = mount(*everything)
     page.evaluate("document.addEventListener('keydown', (event) => { window.heard = event.key; })")
     for widget in page.locator(".llmlab").all():
-        widget.locator("button:visible, input:visible, [tabindex='0']").first.press("a")
+        control = widget.locator("button:visible, input:visible, [tabindex='0']:visible").first
+        if control.count():  # a live plot without steps has none
+            control.press("a")
         assert page.evaluate("window.heard") is None, widget.inner_text()[:60]
 
 

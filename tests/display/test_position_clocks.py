@@ -108,7 +108,8 @@ def test_marks_on_the_line_can_be_dragged(mount):
         page.mouse.up()
         return page.evaluate("models[0].get('at')")
 
-    one = (620 - 32) / 127  # pixels of one position
+    line = page.locator(".ll-track svg").bounding_box()["width"]
+    one = (line - 32) / 127  # pixels of one position
     assert drag(0, 30 * one) == [70, 20]
     assert drag(1, -10 * one) == [70, 10]
     assert drag(2, 25 * one) == [95, 35]

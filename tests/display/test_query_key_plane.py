@@ -102,6 +102,18 @@ def test_dragging_moves_scores_and_weights_as_numpy_says(mount):
     assert page.locator(".ll-says").inner_text() == widget.sentence()
 
 
+def test_a_click_in_the_plane_moves_the_query_and_no_key(mount):
+    page = mount(plane())
+    box = page.locator(".ll-plane svg").bounding_box()
+    unit = (box["width"] / 2 - 14) / 3
+    page.mouse.click(box["x"] + box["width"] / 2 - unit, box["y"] + box["height"] / 2 + 2 * unit)
+    query, *keys = page.evaluate("models[0].get('arrows')")
+    assert np.allclose(query, [-1, -2], atol=0.051)
+    assert keys == KEYS
+    page.locator(".ll-key .ll-dot").nth(1).click()  # a key is not a place for the query
+    assert page.evaluate("models[0].get('arrows')[0]") == query
+
+
 def test_keys_move_an_arrow_and_the_page_says_so(mount):
     widget = plane(width=64)
     page = mount(widget)

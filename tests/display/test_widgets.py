@@ -120,6 +120,25 @@ def test_an_empty_live_plot_holds_nothing():
     assert live.data == b""
 
 
+def test_each_widget_says_in_a_sentence_what_it_shows(make_maps, make_run):
+    maps = make_maps()
+    assert AttentionMap(maps, TOKENS).description == (
+        "A map of where each of 5 tokens looks, in 2 layers of 3 heads."
+    )
+    for view in (head_view, model_view):
+        assert view(maps, TOKENS).description == (
+            "Lines from each of 5 tokens to the tokens it looks at, in 2 layers of 3 heads."
+        )
+    assert LossCurves(make_run("a"), columns=("validation_loss",)).description == (
+        "Loss curves, from the first to the last step: a validation, 4.10 to 1.65."
+    )
+    live = LiveLoss()
+    assert live.description.startswith("A loss curve that fills while a model trains")
+    live(None, {"step": 1, "loss": 3.0})
+    live.flush()
+    assert live.description.endswith("train, 3.00 to 3.00.")
+
+
 @pytest.mark.parametrize("view", [head_view, model_view])
 def test_bertviz_needs_no_network(make_maps, view):
     widget = view(make_maps(), TOKENS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("build-finished", finish)
     app.add_css_file("llmlab.css", priority=900)
     app.add_css_file("exercises/exercises.css", priority=900)
-    # the theme's icon font must not rewrite the icons of Jupyter's own widgets
-    app.add_js_file(None, body="FontAwesomeConfig = {observeMutations: false}", priority=1)
     for script in ("mount.js", "scrolling.js", "exercises/enhance.js"):
         app.add_js_file(script, type="module", priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
@@ -84,10 +83,19 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         for page in Path(app.outdir).rglob("*.html"):
             text = page.read_text("utf-8")
-            corrected = with_sentences(with_correct_roles(text))
+            corrected = without_icon_script(with_sentences(with_correct_roles(text)))
             if corrected != text:
                 page.write_text(corrected, "utf-8")
         externalise(Path(app.outdir))
+
+
+def without_icon_script(page: str) -> str:
+    """Drop the script that turns the theme's icons into SVG: half a megabyte on every page.
+
+    The theme's style sheet draws the same icons from a font. The script would also rewrite the
+    icons of Jupyter's own widgets, some of which stop working then.
+    """
+    return re.sub(r"<script[^>]*/fontawesome\.js[^>]*></script>\s*", "", page)
 
 
 def with_correct_roles(page: str) -> str:

@@ -33,6 +33,6 @@ def with_sentences(page: str) -> str:
 
 
 def _sentence(state: dict) -> str:
-    words = state.get("description") or state.get("title") or "an interactive figure."
-    needs = "Interactive, and needs JavaScript:"
-    return f'\n<noscript><p class="llmlab-noscript">{needs} {html.escape(words)}</p></noscript>'
+    words = html.escape(state.get("description") or state.get("title") or "")
+    needs = "An interactive figure, which needs JavaScript."
+    return f'\n<noscript><p class="llmlab-noscript">{needs} {words}</p></noscript>'
