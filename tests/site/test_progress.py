@@ -67,13 +67,13 @@ def test_every_chapter_is_counted(page: Page) -> None:
 
 def test_a_question_answered_in_the_chapter_is_counted(page: Page) -> None:
     page.goto(page.url.replace("book/index", "notebooks/01_attention"))
-    page.locator(".llmlab-widget").last.scroll_into_view_if_needed()
+    page.locator("#check-yourself").scroll_into_view_if_needed()
     form = page.locator(".ll-quiz form:has(input[type=radio])").first
     form.locator("input").first.check()
     form.locator("input").first.press("Enter")
     said = form.locator("[role=status]").inner_text()
     page.reload()
-    page.locator(".llmlab-widget").last.scroll_into_view_if_needed()
+    page.locator("#check-yourself").scroll_into_view_if_needed()
     assert form.locator("input").first.is_checked()
     assert form.locator("[role=status]").inner_text() == said
     page.goto(page.url.replace("notebooks/01_attention", "book/index"))
