@@ -1,6 +1,7 @@
 """Our side of nanoGPT's published CPU recipe: character-level Shakespeare, 4 layers, width 128.
 
     python benchmarks/nanogpt_recipe.py --text tinyshakespeare.txt
+    python benchmarks/nanogpt_recipe.py --text tinyshakespeare.txt --preset shakespeare-char-fast
 
 ``--text`` is the 1,115,394-character file that nanoGPT's ``data/shakespeare_char`` uses: the first
 90 % trains, the last 10 % validates. nanoGPT reports a validation loss of 1.88 nats per character
@@ -18,9 +19,9 @@ import numpy
 import torch
 
 from llmlab.data import CharTokenizer, RandomWindows, SequentialWindows
-from llmlab.models import GPT
+from llmlab.models import build
 from llmlab.training import Run, causal_loss, set_seed, train
-from llmlab.training.presets import Preset, shakespeare_char_cpu
+from llmlab.training.presets import Preset, preset
 
 
 def prepare(path: Path) -> tuple[torch.Tensor, torch.Tensor, int]:
@@ -52,7 +53,7 @@ def measure(recipe: Preset, path: Path, record: Path | None) -> dict[str, float]
     """Train by the recipe and return what the comparison needs."""
     train_tokens, validation_tokens, vocab_size = prepare(path)
     set_seed(recipe.train.seed)
-    model = GPT(recipe.model_config(vocab_size))
+    model = build(recipe.model_config(vocab_size))
     batches = RandomWindows(train_tokens, recipe.context, recipe.batch_size, recipe.train.seed)
     run = train(model, batches, causal_loss, recipe.train, name=recipe.name)
     loss = validation_loss(model, validation_tokens, recipe.context)
@@ -73,15 +74,21 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--text", type=Path, required=True, help="tiny Shakespeare, one text file")
-    parser.add_argument("--steps", type=int, default=2000, help="fewer steps, for a quick look")
+    parser.add_argument(
+        "--preset",
+        default="shakespeare-char-cpu",
+        help="or shakespeare-char-fast, to the same loss",
+    )
+    parser.add_argument("--steps", type=int, help="fewer steps, for a quick look")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="CPU threads (default: PyTorch's choice)")
     parser.add_argument("--record", type=Path, help="write the run record here")
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    recipe = shakespeare_char_cpu()
-    settings = replace(recipe.train, steps=arguments.steps, seed=arguments.seed)
+    recipe = preset(arguments.preset)
+    steps = arguments.steps or recipe.train.steps
+    settings = replace(recipe.train, steps=steps, seed=arguments.seed)
     figures = measure(replace(recipe, train=settings), arguments.text, arguments.record)
     print(json.dumps({"threads": torch.get_num_threads(), **figures}))
 

@@ -24,8 +24,12 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 from llmlab_site import EXECUTED  # noqa: E402
 from llmlab_site.assets import AssetsFailed, install_assets  # noqa: E402
+from llmlab_site.catalogue import CATALOGUE, catalogue  # noqa: E402
 from llmlab_site.execution import NotebookFailed, execute_notebooks  # noqa: E402
-from llmlab_site.ledger import chapter_title, collect_claims, ledger_page, opening_page  # noqa: E402
+from llmlab_site.exercises import DISPLAY  # noqa: E402
+from llmlab_site.ledger import chapter_title, collect_claims, ledger_page  # noqa: E402
+from llmlab_site.opening import opening_page  # noqa: E402
+from llmlab_site.pyodide import PYODIDE, NumpyMissing, install_numpy  # noqa: E402
 from llmlab_site.repository import colab_buttons  # noqa: E402
 
 BUILD = ROOT / "_build"
@@ -40,6 +44,7 @@ def main() -> int:
         with stage("web assets"):
             if not install_assets():
                 print("  unchanged")
+            prepare_python()
         with stage("notebooks"):
             chapters = chapter_paths()
             executed = execute_notebooks(chapters, ROOT, BUILD / ".jupyter_cache")
@@ -70,6 +75,14 @@ def stage(name: str) -> Iterator[None]:
     print(f"{name}: {time.monotonic() - start:.1f} s", flush=True)
 
 
+def prepare_python() -> None:
+    """Fetch what the page needs to grade exercises; the site is built without it, too."""
+    try:
+        install_numpy()
+    except NumpyMissing as problem:
+        print(f"  the pages will not check exercises: {problem}")
+
+
 def chapter_paths() -> list[Path]:
     """Return the notebooks that ``_toc.yml`` lists, in the order of the book.
 
@@ -87,11 +100,12 @@ def chapter_paths() -> list[Path]:
 
 
 def write_generated_pages(chapters: list[Path], executed: dict[str, Path]) -> None:
-    """Write the ledger, the index's opening, and the record of what was executed."""
+    """Write the ledger, the index's opening, what there is to do, and what was executed."""
     claims = collect_claims(executed)
     titles = {name: chapter_title(path) for name, path in zip(executed, chapters, strict=True)}
     write_if_changed(ROOT / "book" / "claims.md", ledger_page(claims, titles))
     write_if_changed(ROOT / "book" / "_generated" / "opening.md", opening_page(executed))
+    write_if_changed(ROOT / CATALOGUE, json.dumps(catalogue(executed, titles), indent=1))
     keys = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in executed.items()}
     write_if_changed(BUILD / EXECUTED, json.dumps(keys, indent=1))
     print(f"  {len(claims)} settled")
@@ -138,7 +152,10 @@ def shared_hash(executed: dict[str, Path]) -> str:
     extension = ROOT / "book" / "_ext"
     paths = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "requirements.txt"]
     paths += [extension / "package-lock.json", *sorted(extension.glob("llmlab_site/*.py"))]
-    paths += sorted(path for path in extension.glob("[st]*/*") if path.is_file())
+    paths += sorted(path for path in extension.glob("[st]*/**/*") if path.is_file())
+    paths += sorted((ROOT / "llmlab" / "exercises").rglob("*.py"))
+    paths += [ROOT / "llmlab" / "display" / name for name in DISPLAY]
+    paths += [ROOT / CATALOGUE, *PYODIDE.glob("*.whl")]
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.name.encode() + path.read_bytes())

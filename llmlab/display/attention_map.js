@@ -44,6 +44,8 @@ function render({ model, el }) {
       html("div", { class: "ll-map" }, canvas),
       html("div", { class: "ll-side" }, heads.node, says, cell, details)),
     strip);
+  // A notebook's own shortcuts must not fire while the reader moves here.
+  root.addEventListener("keydown", (event) => event.stopPropagation());
   el.append(root);
 
   function headPicker() {

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import anywidget
 import numpy as np
 import traitlets
 
 from .arrays import attention_array, visible
 from .sources import source
+from .widget import Widget
 
 
-class AttentionMap(anywidget.AnyWidget):
+class AttentionMap(Widget):
     """Tokens x tokens heat map with a picker of layer and head; hover, tap or arrow keys move.
 
     ``maps`` is a list over layers of (H, T, T) weights (a batch of one, (1, H, T, T), will do), as
@@ -31,7 +31,6 @@ class AttentionMap(anywidget.AnyWidget):
     layer = traitlets.Int(0).tag(sync=True)
     head = traitlets.Int(0).tag(sync=True)
     query = traitlets.Int(0).tag(sync=True)
-    title = traitlets.Unicode("").tag(sync=True)
 
     def __init__(
         self,
@@ -59,6 +58,7 @@ class AttentionMap(anywidget.AnyWidget):
             head=head,
             query=query,
             title=title,
+            description=f"A map of where each of {T} tokens looks, in {L} layers of {H} heads.",
         )
 
     def sentence(self) -> str:

@@ -16,6 +16,8 @@ function render({ model, el }) {
   const root = html("div", { class: "llmlab ll-heads-view", role: "group", "aria-label": name, id: unique("heads") },
     html("div", { class: "ll-top" }, html("div", { class: "ll-title", text: name }), ...pick,
       html("div", { class: "ll-quiet", text: hint })), scroll);
+  // A notebook's own shortcuts must not fire while the reader moves here.
+  root.addEventListener("keydown", (event) => event.stopPropagation());
   el.append(root);
 
   const cells = (start) => Array.from({ length: T }, (_, query) => {

@@ -13,12 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import traitlets
 
 from .arrays import attention_array, visible
 from .sources import source
+from .widget import Widget
 
 MOST_LINES = 36_000  # one SVG line for each weight: more than this and a browser stumbles
 
@@ -48,13 +48,12 @@ def _module(view: str) -> str:
     )
 
 
-class _Heads(anywidget.AnyWidget):
+class _Heads(Widget):
     _css = source("theme.css", "heads.css")
 
     weights = traitlets.Bytes().tag(sync=True)
     shape = traitlets.List(traitlets.Int()).tag(sync=True)  # L, H, T
     tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    title = traitlets.Unicode("").tag(sync=True)
     layer = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, view: str, maps: Any, tokens: Sequence[str], lines: Any, **traits):
@@ -70,6 +69,8 @@ class _Heads(anywidget.AnyWidget):
             weights=coarse.astype("<f4").tobytes(),
             shape=[L, H, T],
             tokens=[visible(token) for token in tokens],
+            description=f"Lines from each of {T} tokens to the tokens it looks at,"
+            f" in {L} layers of {H} heads.",
             **traits,
         )
 

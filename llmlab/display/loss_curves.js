@@ -1,31 +1,27 @@
 // Loss curves. Each series holds six rows of float32: step, tokens, seconds, mean, low, high.
 function render({ model, el }) {
   const { html, svg, floats, listen, onWidth, unique } = llmlab;
+  const { number, reading, scale, ticks, nearest } = scales;
   const DASHES = ["", "7 3", "2 2.5", "7 3 2 3", "4 2", "11 3", ""];
   const X = ["step", "tokens", "seconds"];
   const HEIGHT = 270;
   const EDGE = { left: 46, right: 14, top: 10, bottom: 40 };
-  const state = { x: 0, logX: false, logY: false, smooth: false, hidden: new Set(), cursor: null };
+  const state = { x: 0, logX: false, logY: false, smooth: false, hidden: new Set(), cursor: null, opened: null };
   const id = unique("loss");
   let width = 0;
   let series = [];
   let view = null; // the scales of the last drawing
 
-  const number = (value) => {
-    if (!Number.isFinite(value)) return "–";
-    const size = Math.abs(value);
-    if (size >= 1e6) return `${+(value / 1e6).toPrecision(3)}M`;
-    if (size >= 1e4) return `${+(value / 1e3).toPrecision(3)}k`;
-    return size >= 100 ? value.toFixed(0) : size === 0 ? "0" : `${+value.toPrecision(3)}`;
-  };
-  const reading = (value) => (Number.isFinite(value) ? value.toFixed(value >= 100 ? 1 : 3) : "–");
-
   // --- what the page holds ---
-  const plot = html("div", { class: "ll-plot", tabindex: "0", role: "slider", "aria-label": "Position on the curves. Arrow keys move, Home and End jump.",
+  const plot = html("div", { class: "ll-plot", tabindex: "0", role: "slider",
     "aria-valuemin": "0", "aria-valuenow": "0", "aria-valuemax": "0" });
   const legend = html("div", { class: "ll-legend", role: "group", "aria-label": "Curves shown" });
   const where = html("div", { class: "ll-quiet" });
   const waiting = html("div", { class: "ll-waiting" });
+  const heading = html("p", { "aria-live": "polite" });
+  const written = html("blockquote", {});
+  const sample = html("div", { class: "ll-sample" }, heading, written,
+    html("p", { class: "ll-quiet", text: "What the model wrote at a ringed point: choose one, or press Enter on the plot for the nearest." }));
   const xPicker = html("select", { class: "ll-button", "aria-label": "Horizontal axis", onchange: (event) => {
     state.x = +event.target.value; state.cursor = null; draw(); } });
   const toggle = (name, text, label) => html("button", { class: "ll-button", type: "button", "aria-pressed": "false", text, "aria-label": label,
@@ -35,7 +31,9 @@ function render({ model, el }) {
     toggle("smooth", "smooth", "smooth the training curves"));
   const title = html("div", { class: "ll-title", id: `${id}-title` });
   const root = html("div", { class: "llmlab ll-loss", role: "group", "aria-labelledby": `${id}-title` },
-    html("div", { class: "ll-top" }, title, controls), waiting, plot, where, legend);
+    html("div", { class: "ll-top" }, title, controls), waiting, plot, where, legend, sample);
+  // A notebook's own shortcuts must not fire while the reader moves on the curves.
+  root.addEventListener("keydown", (event) => event.stopPropagation());
   el.append(root);
 
   // --- data ---
@@ -96,29 +94,6 @@ function render({ model, el }) {
   }
 
   // --- scales ---
-  function scale(low, high, from, to, log) {
-    const f = log ? Math.log10 : (value) => value;
-    const span = f(high) - f(low) || 1;
-    return (value) => from + ((f(value) - f(low)) / span) * (to - from);
-  }
-
-  function ticks(low, high, log, most) {
-    if (log && high / low > 5) {
-      const all = [];
-      for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
-        for (const digit of [1, 2, 5]) all.push(digit * 10 ** power);
-      }
-      const inside = all.filter((value) => value >= low * 0.999 && value <= high * 1.001);
-      return inside.length > most ? inside.filter((value) => Number.isInteger(+Math.log10(value).toFixed(6))) : inside;
-    }
-    const raw = (high - low) / most || 1;
-    const power = 10 ** Math.floor(Math.log10(raw));
-    const step = [1, 2, 2.5, 5, 10].map((digit) => digit * power).find((value) => value >= raw);
-    const found = [];
-    for (let at = Math.ceil(low / step - 1e-9); at * step <= high + step * 1e-9; at++) found.push(at * step);
-    return found;
-  }
-
   function bounds(entries) {
     let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
     for (const entry of entries) {
@@ -146,6 +121,8 @@ function render({ model, el }) {
     waiting.hidden = !empty;
     waiting.textContent = "No steps yet. This plot fills while a model trains in a running notebook.";
     plot.hidden = legend.hidden = where.hidden = empty;
+    sample.hidden = empty || !model.get("samples").length;
+    plot.setAttribute("aria-label", `Position on the curves. Arrow keys move, Home and End jump${sample.hidden ? "." : ", Enter opens the nearest sample."}`);
     controls.style.display = empty ? "none" : "";
     if (!width || empty) return;
     if (!entries.length) { plot.replaceChildren(svg("svg", { width, height: HEIGHT })); view = null; where.textContent = "All curves are hidden."; return; }
@@ -161,8 +138,10 @@ function render({ model, el }) {
       parts.push(svg("path", { d: `M${EDGE.left} ${toY(floor)}H${width - EDGE.right}`, stroke: "currentColor", "stroke-dasharray": "2 3" }),
         svg("text", { x: EDGE.left + 6, y: toY(floor) - 5 }, `floor ${reading(floor)}`));
     }
-    view.cursor = svg("g", {});
-    plot.replaceChildren(svg("svg", { width, height: HEIGHT, "aria-hidden": "true" }, ...parts, view.cursor));
+    view.cursor = svg("g", { "pointer-events": "none" });
+    view.rings = svg("g", {});
+    plot.replaceChildren(svg("svg", { width, height: HEIGHT, "aria-hidden": "true" }, ...parts, view.rings, view.cursor));
+    drawSamples();
     drawCursor();
   }
 
@@ -207,12 +186,6 @@ function render({ model, el }) {
   const positions = (entries) => [...new Set(entries.flatMap((entry) => [...entry.x[state.x]]))]
     .filter((value) => !state.logX || value > 0).sort((a, b) => a - b);
 
-  function nearest(values, target) {
-    let best = 0;
-    for (let i = 1; i < values.length; i++) if (Math.abs(values[i] - target) < Math.abs(values[best] - target)) best = i;
-    return best;
-  }
-
   function drawCursor() {
     if (!view) return;
     const last = view.points.length - 1;
@@ -241,6 +214,33 @@ function render({ model, el }) {
     plot.setAttribute("aria-valuetext", `${place}: ${words.join(", ")}`);
   }
 
+  // --- samples: what the model of the first run wrote at some of its steps ---
+  function rings() {
+    const entry = series.find((one) => one.run === 0 && !one.train) || series[0];
+    return model.get("samples").map(({ step, text }) => {
+      const i = nearest(entry.x[0], step);
+      return { step, text, entry, x: entry.x[state.x][i], value: entry.mean[i] };
+    });
+  }
+
+  function drawSamples() {
+    const all = rings();
+    if (!all.length) return;
+    const opened = all.find(({ step }) => step === state.opened) || all[all.length - 1]; // the newest, unless one was chosen
+    heading.textContent = `Step ${opened.step}, ${opened.entry.label} ${reading(opened.value)}`;
+    written.textContent = opened.text.trim();
+    view.rings.replaceChildren(...all.filter(({ entry, x, value }) => view.entries.includes(entry) && (!state.logX || x > 0) && (!state.logY || value > 0))
+      .map(({ step, x, value }) => svg("circle", { class: "ll-ring", "data-open": step === opened.step, cx: view.toX(x), cy: view.toY(value), r: 7 })));
+  }
+
+  /** Open the sample nearest to `left` pixels, if it is no further than `reach`. */
+  function openNearest(left, reach) {
+    const all = rings().map(({ step, x }) => ({ step, gap: Math.abs(view.toX(x) - left) })).filter(({ gap }) => gap <= reach);
+    if (!all.length) return;
+    state.opened = all.reduce((best, one) => (one.gap < best.gap ? one : best)).step;
+    drawSamples();
+  }
+
   function point(event) {
     if (!view) return;
     const left = event.clientX - plot.getBoundingClientRect().left;
@@ -252,10 +252,12 @@ function render({ model, el }) {
   plot.addEventListener("pointerleave", (event) => {
     if (event.pointerType === "mouse") { state.cursor = null; drawCursor(); }
   });
+  plot.addEventListener("click", (event) => { if (view) openNearest(event.clientX - plot.getBoundingClientRect().left, 24); });
   plot.addEventListener("keydown", (event) => {
     if (!view) return;
     const last = view.points.length - 1;
     const at = state.cursor === null ? last : state.cursor;
+    if (event.key === "Enter") openNearest(view.toX(view.points[at]), Infinity);
     const leap = Math.max(1, Math.round(last / 10));
     const to = { ArrowLeft: at - 1, ArrowDown: at - 1, ArrowRight: at + 1, ArrowUp: at + 1, PageDown: at - leap, PageUp: at + leap, Home: 0, End: last }[event.key];
     if (event.key === "Escape") state.cursor = null;
@@ -267,7 +269,7 @@ function render({ model, el }) {
 
   const refresh = () => { read(); draw(); };
   const stops = [
-    listen(model, ["data", "series", "title", "floor"], refresh),
+    listen(model, ["data", "series", "samples", "title", "floor"], refresh),
     onWidth(root, (now) => { width = now; draw(); }),
   ];
   refresh();

@@ -1,9 +1,15 @@
 // A quiz. Every choice has its explanation, which appears when the reader has taken the choice.
+// What was answered is kept (progress.js) and shown again on the next visit.
 function render({ model, el }) {
   const { html } = llmlab;
   const questions = model.get("questions");
   const name = model.get("name");
-  const first = questions.map(() => null); // was the first check of this question right?
+  const key = `quiz:${name}`;
+  const kept = progress.load(key);
+  const fits = (list) => Array.isArray(list) && list.length === questions.length;
+  const restored = (list) => (fits(list) ? list : questions.map(() => null));
+  const first = restored(kept?.first); // was the first check of this question right?
+  const answers = restored(kept?.answers); // what was checked last: indices of choices, or text
 
   /** Text with `code` and *emphasis*, as nodes: nothing of it is ever parsed as HTML. */
   function rich(text) {
@@ -15,12 +21,24 @@ function render({ model, el }) {
   }
 
   const score = html("p", { class: "ll-score ll-quiet", "aria-live": "polite" });
-  function keepScore(index, right) {
-    if (first[index] === null) first[index] = right;
+  const note = html("div", { class: "ll-quiet", role: "status" }); // says if nothing can be kept
+  function keep(index, answer) {
+    answers[index] = answer;
+    note.textContent ||= progress.save(key, { answers, first });
+  }
+
+  function keepScore(index, right, answer) {
+    first[index] ??= right;
+    keep(index, answer);
+    showScore();
+  }
+
+  function showScore() {
     const done = first.filter((value) => value !== null);
-    score.textContent = done.length < questions.length
-      ? `${done.length} of ${questions.length} answered`
-      : `${done.filter(Boolean).length} of ${questions.length} right at the first try`;
+    const total = questions.length;
+    if (!done.length) score.textContent = `${total} questions`;
+    else if (done.length < total) score.textContent = `${done.length} of ${total} answered`;
+    else score.textContent = `${done.filter(Boolean).length} of ${total} right at the first try`;
   }
 
   function why(choice) {
@@ -54,11 +72,11 @@ function render({ model, el }) {
       bar.again.hidden = true;
       bar.check.hidden = false;
       rows[0].input.focus();
+      keep(index, null);
     };
     const bar = actions(reset);
-    const submit = () => {
+    const judge = () => {
       const taken = rows.filter(({ input }) => input.checked);
-      if (!taken.length) { bar.say("Choose an answer first."); return; }
       const right = rows.every(({ input, choice }) => input.checked === choice.correct);
       clear();
       for (const { row, words, choice, input } of rows) {
@@ -72,13 +90,23 @@ function render({ model, el }) {
       rows.forEach(({ input }) => { input.disabled = right; });
       bar.again.hidden = !right;
       bar.check.hidden = right;
+      return right;
+    };
+    const submit = () => {
+      const taken = rows.flatMap(({ input }, at) => (input.checked ? [at] : []));
+      if (!taken.length) { bar.say("Choose an answer first."); return; }
+      const right = judge();
       if (right) bar.again.focus();
-      keepScore(index, right);
+      keepScore(index, right, taken);
+    };
+    const restore = (taken) => {
+      for (const at of [taken].flat()) if (rows[at]) rows[at].input.checked = true;
+      if (rows.some(({ input }) => input.checked)) judge();
     };
     const group = html("div", { role: type === "radio" ? "radiogroup" : "group", "aria-labelledby": `${name}-${index}-prompt` },
       ...rows.map(({ row }) => row));
-    const note = type === "checkbox" ? [html("div", { class: "ll-quiet", text: "More than one may be right." })] : [];
-    return { parts: [...note, group, bar.node], submit };
+    const hint = type === "checkbox" ? [html("div", { class: "ll-quiet", text: "More than one may be right." })] : [];
+    return { parts: [...hint, group, bar.node], submit, restore };
   }
 
   /** "1,024", "0,5", "1 024" and "6.7" are all numbers to someone. */
@@ -95,11 +123,11 @@ function render({ model, el }) {
     const reset = () => {
       input.value = ""; input.disabled = false; answer.hidden = true;
       bar.say(""); bar.again.hidden = true; bar.check.hidden = false; input.focus();
+      keep(index, null);
     };
     const bar = actions(reset);
-    const submit = () => {
+    const judge = () => {
       const value = parse(input.value);
-      if (!Number.isFinite(value)) { bar.say("Type a number first."); return; }
       const near = (choice) => Math.abs(value - Number(choice.text)) <= Math.max(question.tolerance, 1e-9 * Math.abs(value));
       const met = question.choices.find((choice) => choice.correct && near(choice)) || question.choices.find(near);
       const right = Boolean(met && met.correct);
@@ -109,22 +137,29 @@ function render({ model, el }) {
       input.disabled = right;
       bar.again.hidden = !right;
       bar.check.hidden = right;
-      if (right) bar.again.focus();
-      keepScore(index, right);
+      return right;
     };
+    const submit = () => {
+      if (!Number.isFinite(parse(input.value))) { bar.say("Type a number first."); return; }
+      const right = judge();
+      if (right) bar.again.focus();
+      keepScore(index, right, input.value);
+    };
+    const restore = (text) => { input.value = String(text); judge(); };
     bar.node.prepend(input);
-    return { parts: [bar.node, answer], submit };
+    return { parts: [bar.node, answer], submit, restore };
   }
 
   const forms = questions.map((question, index) => {
-    const { parts, submit } = (question.kind === "number" ? typed : chosen)(question, index);
+    const { parts, submit, restore } = (question.kind === "number" ? typed : chosen)(question, index);
+    if (answers[index] !== null) restore(answers[index]);
     const legend = html("legend", { id: `${name}-${index}-prompt` }, `${index + 1}. `, ...rich(question.prompt));
     return html("form", { onsubmit: (event) => { event.preventDefault(); submit(); } },
       html("fieldset", {}, legend, ...parts));
   });
-  score.textContent = `${questions.length} questions`;
+  showScore();
   const root = html("div", { class: "llmlab ll-quiz", role: "group", "aria-label": model.get("title") },
-    html("div", { class: "ll-top" }, html("div", { class: "ll-title", text: model.get("title") })), ...forms, score);
+    html("div", { class: "ll-top" }, html("div", { class: "ll-title", text: model.get("title") })), ...forms, score, note);
   // A notebook's own shortcuts must not fire while the reader types or moves in the quiz.
   root.addEventListener("keydown", (event) => event.stopPropagation());
   el.append(root);

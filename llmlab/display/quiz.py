@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,12 +62,15 @@ class Question:
 
 
 class Quiz(anywidget.AnyWidget):
-    """Questions in the page: choose, check, read why, try again. All of it runs in the browser."""
+    """Questions in the page: choose, check, read why, try again. All of it runs in the browser.
 
-    _esm = source("common.js", "quiz.js")
+    What the reader answers is kept there too, under ``name``, a hash of all the words.
+    """
+
+    _esm = source("common.js", "progress.js", "quiz.js")
     _css = source("theme.css", "quiz.css")
 
-    name = traitlets.Unicode().tag(sync=True)  # stem of the ids in the page
+    name = traitlets.Unicode().tag(sync=True)  # stem of the ids in the page, key of what is kept
     title = traitlets.Unicode("").tag(sync=True)
     questions = traitlets.List(traitlets.Dict()).tag(sync=True)
 
@@ -82,8 +86,8 @@ class Quiz(anywidget.AnyWidget):
             }
             for question in questions
         ]
-        prompts = "\n".join(question.prompt for question in questions)
-        name = "quiz-" + hashlib.sha256(prompts.encode()).hexdigest()[:8]
+        words = [[q.prompt, *(choice.text for choice in q.choices)] for q in questions]
+        name = "quiz-" + hashlib.sha256(json.dumps(words).encode()).hexdigest()[:8]
         super().__init__(name=name, title=title, questions=entries)
 
 

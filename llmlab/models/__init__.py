@@ -1,7 +1,8 @@
 """The models, and the parts they are made of.
 
 Read in this order: ``attention``, ``positions``, ``norms``, ``feed_forward``, ``blocks``, then
-``gpt``, ``bert`` and ``gru``. ``convert`` exchanges weights with Hugging Face's ``transformers``.
+``gpt``, ``bert``, ``gru`` and ``fast_gpt``. ``convert`` exchanges weights with Hugging Face's
+``transformers``.
 """
 
 from llmlab.models.attention import (
@@ -16,6 +17,7 @@ from llmlab.models.attention import (
 from llmlab.models.bert import BERT, BERTConfig
 from llmlab.models.blocks import Block, PostNormBlock
 from llmlab.models.embedding import TokenEmbedding
+from llmlab.models.fast_gpt import FastGPT, FastGPTConfig, ShortConvolution
 from llmlab.models.feed_forward import FeedForward, SwiGLU
 from llmlab.models.gpt import GPT, GPTConfig
 from llmlab.models.gru import GRUConfig, GRULanguageModel
@@ -23,6 +25,7 @@ from llmlab.models.norms import LayerNorm, RMSNorm, layer_norm, rms_norm
 from llmlab.models.positions import (
     ALiBi,
     LearnedPositions,
+    NormedRotary,
     Rotary,
     SinusoidalPositions,
     alibi_bias,
@@ -37,6 +40,8 @@ __all__ = [
     "ALiBi",
     "BERTConfig",
     "Block",
+    "FastGPT",
+    "FastGPTConfig",
     "FeedForward",
     "GPTConfig",
     "GRUConfig",
@@ -44,9 +49,11 @@ __all__ = [
     "LayerNorm",
     "LearnedPositions",
     "MultiHeadAttention",
+    "NormedRotary",
     "PostNormBlock",
     "RMSNorm",
     "Rotary",
+    "ShortConvolution",
     "SinusoidalPositions",
     "SwiGLU",
     "TokenEmbedding",

@@ -132,6 +132,20 @@ class Rotary(AttentionPosition):
         return self(q, start), self(k, start)
 
 
+class NormedRotary(Rotary):
+    """Rotary positions of queries and keys whose root mean square is first brought to 1.
+
+    A score is then at most √K, whatever the weights. Henry et al. 2020 (query-key normalisation).
+    """
+
+    def rotate(
+        self, q: torch.Tensor, k: torch.Tensor, start: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Queries and keys (B, H, T, K) normed, then turned by their positions."""
+        q, k = (nn.functional.rms_norm(part, part.shape[-1:]) for part in (q, k))
+        return super().rotate(q, k, start)
+
+
 class ALiBi(AttentionPosition):
     """Attention with linear biases: each head lowers the score of a key by slope × distance.
 

@@ -7,12 +7,14 @@ from dataclasses import MISSING, asdict, fields
 from torch import nn
 
 from llmlab.models.bert import BERT, BERTConfig
+from llmlab.models.fast_gpt import FastGPT, FastGPTConfig
 from llmlab.models.gpt import GPT, GPTConfig
 from llmlab.models.gru import GRUConfig, GRULanguageModel
 
 MODELS: dict[str, tuple[type, type[nn.Module]]] = {
     "gpt": (GPTConfig, GPT),
     "bert": (BERTConfig, BERT),
+    "fast_gpt": (FastGPTConfig, FastGPT),
     "gru": (GRUConfig, GRULanguageModel),
 }
 

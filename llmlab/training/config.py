@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+OPTIMIZERS = ("adamw", "lion", "muon")
 SCHEDULES = ("constant", "cosine", "linear", "trapezoid")
 
 
@@ -15,16 +16,20 @@ class TrainConfig:
 
     ``steps`` counts optimizer updates; each consumes ``accumulate`` batches. ``learning_rate`` is
     the peak, reached after ``warmup`` steps; ``schedule`` shapes what follows and falls to
-    ``final_fraction`` of the peak. ``clip`` bounds the global gradient norm (0 switches clipping
-    off; the norm is recorded either way). ``evaluate_every`` and ``checkpoint_every`` count steps;
-    0 means only at the beginning and at the end.
+    ``final_fraction`` of the peak, a trapezoid over the last ``cooldown`` of what follows.
+    ``optimizer`` is "adamw", "lion", or "muon", which leaves to AdamW what is no hidden matrix.
+    ``clip`` bounds the global gradient norm (0 switches clipping off; the norm is recorded).
+    ``evaluate_every`` and ``checkpoint_every`` count steps; 0 means only at the beginning and at
+    the end.
 
     Raises ValueError for a value out of range.
     """
 
     steps: int
     learning_rate: float = 1e-3
+    optimizer: str = "adamw"
     schedule: str = "cosine"
+    cooldown: float = 0.2
     warmup: int = 20
     final_fraction: float = 0.0
     weight_decay: float = 0.1
@@ -53,6 +58,9 @@ class TrainConfig:
             )
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas must be two numbers in [0, 1): got betas={self.betas!r}.")
+        if not 0 < self.cooldown <= 1:
+            raise ValueError(f"cooldown must lie above 0 and up to 1: got {self.cooldown!r}.")
+        _require_choice("optimizer", self.optimizer, OPTIMIZERS)
         _require_choice("schedule", self.schedule, SCHEDULES)
         _require_choice("precision", self.precision, PRECISIONS)
 

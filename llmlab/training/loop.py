@@ -192,7 +192,7 @@ class Loop:
             "seconds": self.seconds,
             "scaler": self.stepper.scaler.state_dict(),
         }
-        memory = optimizer_tensors(self.stepper.optimizer, self.model)
+        memory = optimizer_tensors(self.stepper.optimizers, self.model)
         save_checkpoint(self.folder, self.model, step=self.done, optimizer=memory, training=state)
         self.saved = self.done
 

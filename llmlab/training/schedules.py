@@ -7,12 +7,9 @@ factor that runs from 1 down to 0; :func:`learning_rate` adds the warm-up, the f
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from llmlab.training.config import TrainConfig
-
-# The share of a trapezoid's steps spent cooling down; Hägele et al. (2024, "Scaling Laws and
-# Compute-Optimal Training Beyond Fixed Training Durations") find that 20 % matches a full cosine.
-COOLDOWN = 0.2
 
 
 def constant(progress: float) -> float:
@@ -30,12 +27,13 @@ def linear(progress: float) -> float:
     return 1.0 - progress
 
 
-def trapezoid(progress: float) -> float:
-    """Stay at the peak, then fall along a straight line over the last fifth."""
-    return min(1.0, (1.0 - progress) / COOLDOWN)
+def trapezoid(progress: float, cooldown: float) -> float:
+    """Stay at the peak, then fall along a straight line over the last ``cooldown`` of the time.
 
-
-SHAPES = {"constant": constant, "cosine": cosine, "linear": linear, "trapezoid": trapezoid}
+    Hägele et al. (2024, "Scaling Laws and Compute-Optimal Training Beyond Fixed Training
+    Durations") find that a fifth matches a full cosine.
+    """
+    return min(1.0, (1.0 - progress) / cooldown)
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -47,6 +45,12 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     """
     if step < config.warmup:
         return config.learning_rate * (step + 1) / (config.warmup + 1)
+    shapes = {
+        "constant": constant,
+        "cosine": cosine,
+        "linear": linear,
+        "trapezoid": partial(trapezoid, cooldown=config.cooldown),
+    }
     progress = min(1.0, (step - config.warmup) / max(1, config.steps - config.warmup))
     floor = config.final_fraction
-    return config.learning_rate * (floor + (1.0 - floor) * SHAPES[config.schedule](progress))
+    return config.learning_rate * (floor + (1.0 - floor) * shapes[config.schedule](progress))

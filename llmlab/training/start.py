@@ -112,7 +112,7 @@ def resume(
     set_seed(run.config.seed)
     stepper = Stepper(model, loss_fn, run.config)
     load_optimizer_tensors(
-        stepper.optimizer, model, read_tensors(checkpoint, "optimizer.safetensors")
+        stepper.optimizers, model, read_tensors(checkpoint, "optimizer.safetensors")
     )
     stepper.scaler.load_state_dict(state["scaler"])
     loop = Loop(stepper, batches, run, folder, evaluate, callbacks, progress)

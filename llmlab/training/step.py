@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from llmlab.training.config import TrainConfig
-from llmlab.training.optimizers import adamw
+from llmlab.training.optimizers import make_optimizers
 from llmlab.training.precision import choose_device, choose_precision
 from llmlab.training.schedules import learning_rate
 from llmlab.training.seeds import seed_step
@@ -32,7 +32,7 @@ class StepResult:
 
 
 class Stepper:
-    """Holds a model, its optimizer and its number format, and performs single updates.
+    """Holds a model, its optimizers and its number format, and performs single updates.
 
     ``compute`` fills the gradients of one update and ``apply`` changes the weights, so that a
     caller can look at the loss in between. Everything random in a step depends on (seed, step).
@@ -43,8 +43,9 @@ class Stepper:
         self.device = choose_device(config.device)
         self.precision = choose_precision(config.precision, self.device)
         model.to(self.device)
-        self.optimizer = adamw(model, config)
-        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.optimizers = make_optimizers(model, config)
+        self.groups = [group for each in self.optimizers for group in each.param_groups]
+        self.parameters = [p for group in self.groups for p in group["params"]]
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision.needs_scaler)
         self._callable = None if config.compile else model
 
@@ -60,23 +61,26 @@ class Stepper:
         if self._callable is None:
             self._callable = self._compiled(batches[0])
         rate = learning_rate(self.config, step)
-        for group in self.optimizer.param_groups:
+        for group in self.groups:
             group["lr"] = rate
         seed_step(self.config.seed, step, self.device)
         loss, metrics = self._backward(batches)
-        self.scaler.unscale_(self.optimizer)
+        for optimizer in self.optimizers:
+            self.scaler.unscale_(optimizer)
         norm = nn.utils.clip_grad_norm_(self.parameters, self.config.clip or float("inf"))
         return StepResult(step, rate, loss, norm, metrics, sum(map(count_tokens, batches)))
 
     def apply(self) -> None:
         """Change the weights by the gradients that ``compute`` left."""
-        self.scaler.step(self.optimizer)
+        for optimizer in self.optimizers:
+            self.scaler.step(optimizer)
         self.scaler.update()
         self.clear()
 
     def clear(self) -> None:
         """Forget the gradients."""
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def _backward(self, batches: list[Any]) -> tuple[Tensor, dict[str, Any]]:
         if len(batches) == 1:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+
+from llmlab.data import BPETokenizer
+from llmlab.display import Microscope
+from llmlab.models import GPT, GPTConfig
 
 FLAGS = [
     "--headless",
@@ -146,3 +152,63 @@ def make_maps():
         return list(scores / scores.sum(-1, keepdims=True))
 
     return make
+
+
+# --- A small GPT for the microscope ----------------------------------------------------------
+
+PLAY = """ROMEO:
+But soft! what light through yonder window breaks? It is the east, and Juliet is the sun.
+JULIET:
+O Romeo, Romeo! wherefore art thou Romeo? Deny thy father and refuse thy name.
+"""
+CONTEXT = 24
+MODULE = """async () => {
+  const [{ state, bytes, esm }] = JSON.parse(document.getElementById("data").textContent);
+  const address = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
+  window.gpt = await import(address);
+  window.tokenizer = gpt.makeTokenizer(state.tokenizer);
+  window.open = (weights, off = []) =>
+    new gpt.Reading(new gpt.GPT(state.config, view(weights)), off);
+  window.sent = bytes.weights;
+}"""
+
+
+def build_gpt(vocab_size: int = 301) -> GPT:
+    """A GPT with opinions: untrained weights, but large ones."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = GPT(GPTConfig(vocab_size, CONTEXT, 2, heads=4, width=48, position="rotary")).eval()
+        for parameter in model.parameters():
+            parameter.data += 0.2 * torch.randn(parameter.shape)
+    return model
+
+
+@cache
+def _toy() -> SimpleNamespace:
+    line = {"step": 9, "seconds": 3.6, "loss": 3.21, "validation_loss": 3.45}
+    run = SimpleNamespace(
+        lines=[line], step=9, parameters=71_000, device="cpu (2 threads)", final=line.get
+    )
+    tokenizer = BPETokenizer.train(PLAY, 301)  # an odd number of tokens
+    return SimpleNamespace(
+        build=build_gpt,
+        tokenizer=tokenizer,
+        run=run,
+        widget=Microscope(build_gpt(), tokenizer, run, text="ROMEO:\nO, "),
+        context=CONTEXT,
+        play=PLAY,
+    )
+
+
+@pytest.fixture
+def toy() -> SimpleNamespace:
+    """A function that builds a small GPT, its tokenizer, a run record, and a Microscope of all."""
+    return _toy()
+
+
+@pytest.fixture
+def page(mount, toy):
+    """The microscope on a page, with its module at hand as ``gpt``."""
+    page = mount(toy.widget)
+    page.evaluate(MODULE)
+    return page

@@ -7,11 +7,16 @@ import base64
 import numpy as np
 import pytest
 
+from llmlab.data import BPETokenizer
 from llmlab.display import (
     AttentionMap,
+    BPEExplorer,
     Choice,
     LiveLoss,
     LossCurves,
+    MaskingGame,
+    PositionClocks,
+    QueryKeyPlane,
     Question,
     Quiz,
     figure_svg,
@@ -49,6 +54,11 @@ def everything(make_maps, make_run):
         LiveLoss(),
         head_view(make_maps(), TOKENS),
         model_view(make_maps(), TOKENS),
+        QueryKeyPlane([1, 0], np.eye(2), np.eye(2), ["one", "other"], width=64),
+        PositionClocks(np.arange(8), np.ones(8)),
+        BPEExplorer(BPETokenizer.train("the cat sat on the mat " * 9, 270), "the cat"),
+        MaskingGame(["a line of letters"], [[3]], lambda window, at: [("i", 0.5)], context=8),
+        LossCurves(make_run("a"), samples={20: "a text " * 40}),
         quiz,
     ]
 
@@ -68,6 +78,16 @@ def test_leaving_removes_every_listener_and_element(everything, mount):
     page.evaluate("window.stops.forEach((stop) => stop())")
     assert page.locator(".llmlab").count() == 0
     assert page.evaluate("window.models.map((model) => model.count())") == [0] * len(everything)
+
+
+def test_no_key_reaches_the_notebook_around(everything, mount):
+    page = mount(*everything)
+    page.evaluate("document.addEventListener('keydown', (event) => { window.heard = event.key; })")
+    for widget in page.locator(".llmlab").all():
+        control = widget.locator("button:visible, input:visible, [tabindex='0']:visible").first
+        if control.count():  # a live plot without steps has none
+            control.press("a")
+        assert page.evaluate("window.heard") is None, widget.inner_text()[:60]
 
 
 @THEMES

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from llmlab.display import AttentionMap, LiveLoss, LossCurves, head_view, model_view
+from llmlab.display import (
+    AttentionMap,
+    BPEExplorer,
+    LiveLoss,
+    LossCurves,
+    MaskingGame,
+    PositionClocks,
+    QueryKeyPlane,
+    head_view,
+    model_view,
+)
 from llmlab.display.arrays import attention_array, visible
 
 TOKENS = ["the", " cat", "\n", "sat", "."]
@@ -110,6 +120,27 @@ def test_an_empty_live_plot_holds_nothing():
     assert live.data == b""
 
 
+def test_each_widget_says_in_a_sentence_what_it_shows(make_maps, make_run):
+    maps = make_maps()
+    assert AttentionMap(maps, TOKENS).description == (
+        "A map of where each of 5 tokens looks, in 2 layers of 3 heads."
+    )
+    for view in (head_view, model_view):
+        assert view(maps, TOKENS).description == (
+            "Lines from each of 5 tokens to the tokens it looks at, in 2 layers of 3 heads."
+        )
+    run = make_run("a")
+    first, last = (run.lines[step]["validation_loss"] for step in (0, 60))
+    assert LossCurves(run, columns=("validation_loss",)).description == (
+        f"Loss curves, from the first to the last step: a validation, {first:.2f} to {last:.2f}."
+    )
+    live = LiveLoss()
+    assert live.description.startswith("A loss curve that fills while a model trains")
+    live(None, {"step": 1, "loss": 3.0})
+    live.flush()
+    assert live.description.endswith("train, 3.00 to 3.00.")
+
+
 @pytest.mark.parametrize("view", [head_view, model_view])
 def test_bertviz_needs_no_network(make_maps, view):
     widget = view(make_maps(), TOKENS)
@@ -130,7 +161,8 @@ def test_a_view_too_large_for_a_browser_is_refused():
 
 
 def test_modules_fetch_and_import_nothing(make_maps, make_run):
-    for widget in (AttentionMap(make_maps(), TOKENS), LossCurves(make_run()), LiveLoss()):
+    widgets = [AttentionMap(make_maps(), TOKENS), LossCurves(make_run()), LiveLoss()]
+    for widget in (*widgets, QueryKeyPlane, PositionClocks, BPEExplorer, MaskingGame):
         code = str(widget._esm)
         assert "import " not in code.replace("may import nothing", "")
         assert "fetch(" not in code

@@ -237,8 +237,8 @@ def test_configs_go_through_dictionaries(config):
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"model": "lstm"}, "must be one of gpt, bert, gru: got 'lstm'"),
-        ({}, "must be one of gpt, bert, gru: got None"),
+        ({"model": "lstm"}, "must be one of gpt, bert, fast_gpt, gru: got 'lstm'"),
+        ({}, "must be one of gpt, bert, fast_gpt, gru: got None"),
         ({"model": "gru", "vocab_size": 5, "width": 4, "depth": 2}, "has the fields .*: got depth"),
         ({"model": "gru", "width": 4}, "must have vocab_size: got"),
         ({"model": "gpt", **asdict(GPT_SMALL), "heads": 3}, "heads must divide width"),
@@ -250,7 +250,7 @@ def test_bad_dictionaries(values, sentence):
 
 
 def test_build_wants_a_config():
-    accepted = "config must be one of GPTConfig, BERTConfig, GRUConfig: got dict"
+    accepted = "config must be one of GPTConfig, BERTConfig, FastGPTConfig, GRUConfig: got dict"
     with pytest.raises(TypeError, match=accepted):
         build({"model": "gpt"})
     with pytest.raises(TypeError, match="got int"):

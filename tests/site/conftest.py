@@ -126,6 +126,7 @@ def visit(
 
     yield open_page
     for page in opened:
+        page.evaluate("localStorage.clear()")  # the next test is another reader
         page.close()
 
 
@@ -150,12 +151,15 @@ def listen(visit: Visit) -> None:
 
 
 def settle(page: Page) -> None:
-    """Bring every widget into view once; wait for formulas, fonts and widgets."""
+    """Bring every widget and exercise into view once; wait for formulas, fonts and all of them."""
     page.wait_for_load_state("load")
     page.evaluate("() => window.MathJax?.startup?.promise")
     page.evaluate("() => document.fonts.ready")
     for widget in page.locator(".llmlab-widget").all():
         widget.evaluate("node => node.scrollIntoView()")
         expect(widget).not_to_have_attribute("aria-busy", "true", timeout=30_000)
+    for cell in page.locator(".tag_exercise").all():
+        cell.evaluate("node => node.scrollIntoView()")
+        expect(cell.locator(".llmlab-exercise")).to_be_visible(timeout=30_000)
     page.evaluate("window.scrollTo(0, 0)")
     page.wait_for_timeout(150)

@@ -25,6 +25,8 @@ from llmlab.training import TrainConfig
         ("betas", (0.9, 1.0), r"in \[0, 1\)"),
         ("betas", (0.9,), "two numbers"),
         ("schedule", "step", "constant, cosine, linear, trapezoid"),
+        ("optimizer", "sgd", "adamw, lion, muon"),
+        ("cooldown", 0.0, "above 0 and up to 1"),
         ("precision", "int8", "auto, fp32, bf16, fp16"),
     ],
 )

@@ -40,6 +40,8 @@ def test_linear_is_a_straight_line():
 def test_trapezoid_is_flat_and_then_falls_over_the_last_fifth():
     found = rates(100, (0, 50, 80, 90, 95), warmup=0, schedule="trapezoid")
     assert found == pytest.approx([1.0, 1.0, 1.0, 0.5, 0.25])
+    found = rates(100, (0, 40, 70), warmup=0, schedule="trapezoid", cooldown=0.6)
+    assert found == pytest.approx([1.0, 1.0, 0.5])
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "linear", "trapezoid"])

@@ -1,13 +1,15 @@
 """The book's own Sphinx extension: a site that serves everything itself.
 
 It vendors MathJax, fonts and the widgets' loader, drops what the default build would load from
-other hosts, and reads a chapter again when its notebook was executed again.
+other hosts, brings the exercises to life, and reads a chapter again when its notebook was executed
+again.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,9 @@ from sphinx.environment import BuildEnvironment
 from sphinx_thebe import init_thebe_core
 
 from .assets import EXTENSION, copy_assets
+from .catalogue import CATALOGUE
+from .exercises import add_exercises
+from .noscript import with_sentences
 from .repository import colab_buttons
 from .widget_state import externalise
 
@@ -32,9 +37,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-get-outdated", changed_notebooks)
     app.connect("build-finished", finish)
     app.add_css_file("llmlab.css", priority=900)
-    # the theme's icon font must not rewrite the icons of Jupyter's own widgets
-    app.add_js_file(None, body="FontAwesomeConfig = {observeMutations: false}", priority=1)
-    for script in ("mount.js", "scrolling.js"):
+    app.add_css_file("exercises/exercises.css", priority=900)
+    for script in ("mount.js", "scrolling.js", "exercises/enhance.js"):
         app.add_js_file(script, type="module", priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -55,10 +59,12 @@ def drop_thebe(app: Sphinx) -> None:
 def add_static_files(app: Sphinx) -> None:
     """Copy our styles and scripts, and the vendored assets, into the site."""
     static = Path(app.outdir) / "_static"
-    for path in (EXTENSION / "static").iterdir():
-        static.mkdir(parents=True, exist_ok=True)
+    static.mkdir(parents=True, exist_ok=True)
+    for path in (EXTENSION / "static").glob("*.*"):
         shutil.copy2(path, static / path.name)
     copy_assets(static)
+    generated = Path(app.srcdir) / CATALOGUE
+    add_exercises(static, json.loads(generated.read_text("utf-8")) if generated.is_file() else [])
 
 
 def changed_notebooks(
@@ -77,10 +83,19 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         for page in Path(app.outdir).rglob("*.html"):
             text = page.read_text("utf-8")
-            corrected = with_correct_roles(text)
+            corrected = without_icon_script(with_sentences(with_correct_roles(text)))
             if corrected != text:
                 page.write_text(corrected, "utf-8")
         externalise(Path(app.outdir))
+
+
+def without_icon_script(page: str) -> str:
+    """Drop the script that turns the theme's icons into SVG: half a megabyte on every page.
+
+    The theme's style sheet draws the same icons from a font. The script would also rewrite the
+    icons of Jupyter's own widgets, some of which stop working then.
+    """
+    return re.sub(r"<script[^>]*/fontawesome\.js[^>]*></script>\s*", "", page)
 
 
 def with_correct_roles(page: str) -> str:

@@ -1,4 +1,4 @@
-"""Pages that the executed notebooks write: the ledger of claims, and the opening of the index."""
+"""The ledger of claims: a page that the executed notebooks write."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import nbformat
 CARD = re.compile(
     r"""class=["'][^"']*\bllmlab-claim\b[^>]*?data-claim=(["'])(?P<json>.*?)\1""", re.S
 )
-OPENING = "opening"
 
 INTRODUCTION = """# The ledger of claims
 
@@ -53,27 +52,6 @@ def ledger_page(claims: list[dict], titles: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def opening_page(executed: Mapping[str, Path]) -> str:
-    """Return what the cell tagged ``opening`` printed, to stand at the top of the index.
-
-    The first such cell of the book counts; its chapter is credited below the text.
-    """
-    for document, path in executed.items():
-        for cell in nbformat.read(path, as_version=4).cells:
-            if OPENING in cell.metadata.get("tags", []):
-                text = "".join(_text(output) for output in cell.get("outputs", [])).strip()
-                return _opening(text, f"../{document}.html")
-    return "\n"
-
-
-def _opening(text: str, address: str) -> str:
-    return (
-        f'<figure class="llmlab-opening"><pre tabindex="0">{html.escape(text)}</pre>'
-        f'<figcaption>Written by the model that <a href="{address}">this chapter</a> trained '
-        "when the site was built. It had seen nothing but plays.</figcaption></figure>\n"
-    )
-
-
 def chapter_title(notebook: Path) -> str:
     """Return the first heading of a notebook, without its Markdown mark."""
     for cell in nbformat.read(notebook, as_version=4).cells:
@@ -87,10 +65,6 @@ def _html_outputs(path: Path) -> list[str]:
     cells = nbformat.read(path, as_version=4).cells
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     return [output.data["text/html"] for output in outputs if "text/html" in output.get("data", {})]
-
-
-def _text(output: nbformat.NotebookNode) -> str:
-    return output.get("text") or output.get("data", {}).get("text/plain", "")
 
 
 def _parse(attribute: str, document: str) -> dict:

@@ -131,7 +131,8 @@ async function mount(place, id, record) {
   } catch (error) {
     const note = document.createElement("p");
     note.setAttribute("role", "alert");
-    note.textContent = `This interactive figure could not start: ${error.message}.`;
+    const words = record.state.description ?? "";
+    note.textContent = `This interactive figure could not start: ${error.message}. ${words}`;
     place.replaceChildren(note);
     place.dataset.state = "failed";
     console.error(error);
@@ -159,7 +160,7 @@ function makePlace(view, id, record) {
   const place = document.createElement("div");
   place.className = "llmlab-widget";
   place.setAttribute("aria-busy", "true");
-  place.textContent = "Loading an interactive figure …";
+  place.textContent = `Loading an interactive figure … ${record.state.description ?? ""}`;
   view.replaceWith(place);
   waiting.set(place, () => mount(place, id, record));
   nearby.observe(place);

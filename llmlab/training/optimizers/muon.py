@@ -1,0 +1,97 @@
+"""Muon: move a matrix in every direction alike, however unequal its gradient is."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# Coefficients of x ↦ a x + b x³ + c x⁵, which lifts every singular value in (0, 1] towards 1.
+# Jordan et al. 2024 ("Muon"): steep at zero, and content with anything between 0.7 and 1.2.
+QUINTIC = (3.4445, -4.7750, 2.0315)
+
+
+def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
+    """Replace the singular values of each matrix (B, M, N) by about 1, keeping its directions.
+
+    Newton–Schulz: an odd polynomial of a matrix X is p(X Xᵀ) X; it acts on singular values alone
+    and costs only products. The steps are taken on the Gram matrix X Xᵀ of the shorter side, and
+    their product meets X once, so that a long matrix costs little more than a square one. The
+    result's singular values lie between about 0.7 and 1.2. A matrix of zeros stays.
+    """
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.mT if tall else matrices  # (B, M, N) with M ≤ N
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    gram = x @ x.mT  # (B, M, M)
+    product = step = _polynomial(gram)
+    for _ in range(steps - 1):
+        gram = step @ gram @ step
+        step = _polynomial(gram)
+        product = step @ product
+    return (product @ x).mT if tall else product @ x
+
+
+def _polynomial(gram: Tensor) -> Tensor:
+    """a + b G + c G² for each G of (B, M, M)."""
+    a, b, c = QUINTIC
+    found = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+    found.diagonal(dim1=-2, dim2=-1).add_(a)
+    return found
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon (Jordan et al. 2024), for matrices: the momentum, orthogonalised, is the step.
+
+    With g the gradient, m ← μ m + (1 - μ) g, and the step is along (1 - μ) g + μ m (Nesterov)
+    made orthogonal. Its entries are then scaled to the size of AdamW's typical step, 0.2 (Liu et
+    al. 2025, "Muon is Scalable for LLM Training"), so that one learning rate and one decay serve
+    both. Matrices of one shape are stacked and orthogonalised together.
+
+    Raises:
+        ValueError: if a parameter is not a matrix.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.ndim != 2:
+                    shape = tuple(parameter.shape)
+                    raise ValueError(f"params must be matrices for Muon: got shape {shape}.")
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move every matrix that has a gradient."""
+        for group in self.param_groups:
+            of_shape: defaultdict[torch.Size, list[Tensor]] = defaultdict(list)
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    of_shape[parameter.shape].append(parameter)
+            for shape, parameters in of_shape.items():
+                directions = self._directions(parameters, group["momentum"])
+                size = 0.2 * math.sqrt(max(shape))  # entries of an orthogonal matrix: 1/√max
+                torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+                torch._foreach_add_(parameters, directions, alpha=-group["lr"] * size)
+
+    def _directions(self, parameters: list[Tensor], momentum: float) -> list[Tensor]:
+        gradients = [p.grad for p in parameters]
+        momenta = [self._momentum(p) for p in parameters]
+        torch._foreach_lerp_(momenta, gradients, 1 - momentum)
+        ahead = torch._foreach_lerp(gradients, momenta, momentum)
+        return list(orthogonalise(torch.stack(ahead)).unbind())
+
+    def _momentum(self, parameter: Tensor) -> Tensor:
+        state = self.state[parameter]
+        if not state:
+            state["momentum"] = torch.zeros_like(parameter)
+        return state["momentum"]

@@ -1,0 +1,139 @@
+"""What the reader has done: counted on the first page, exported, imported and forgotten."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from llmlab.exercises import all_exercises
+
+from .conftest import chapter_names
+from .test_pages import violations
+
+SOLVED = {"exercise:attention.softmax": {"code": "x", "status": "passed", "checks": 1}}
+FAILED = {"exercise:attention.scores": {"code": "y", "status": "failed", "checks": 2}}
+PUT = """(records) => Object.entries(records).forEach(([key, record]) =>
+    localStorage.setItem(`llmlab:${key}`, JSON.stringify(record)))"""
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The first page, as a new reader sees it."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(address + "book/index.html")
+    yield page
+    context.close()
+
+
+def panel(page: Page, records: dict | None = None) -> Locator:
+    """The reader's progress once ``records`` are kept."""
+    if records:
+        page.evaluate(PUT, records)
+        page.reload()
+    found = page.locator(".llmlab-progress")
+    found.scroll_into_view_if_needed()
+    expect(found.get_by_role("button", name="Import a file")).to_be_visible()
+    return found
+
+
+def file_with(text: str, tmp_path: Path) -> Path:
+    path = tmp_path / "progress.json"
+    path.write_text(text)
+    return path
+
+
+def test_a_new_reader_is_told_where_to_begin(page: Page) -> None:
+    found = panel(page)
+    assert found.inner_text().startswith("Nothing yet: Attention has your first exercises.")
+    assert not found.get_by_role("button", name="Reset").is_visible()
+    found.get_by_role("link", name="Attention").click()
+    page.wait_for_url("**/notebooks/01_attention.html")
+
+
+def test_every_chapter_is_counted(page: Page) -> None:
+    found = panel(page, SOLVED | FAILED)
+    rows = found.locator("tbody tr").all_inner_texts()
+    assert len(rows) == len(chapter_names())
+    assert "1 of 5" in rows[0], "solved counts, failed does not"
+    totals = [int(row.split(" of ")[1].split()[0]) for row in rows]
+    assert sum(totals) == len(all_exercises())
+    assert not violations(page)
+
+
+def test_a_question_answered_in_the_chapter_is_counted(page: Page) -> None:
+    page.goto(page.url.replace("book/index", "notebooks/01_attention"))
+    page.locator("#check-yourself").scroll_into_view_if_needed()
+    form = page.locator(".ll-quiz form:has(input[type=radio])").first
+    form.locator("input").first.check()
+    form.locator("input").first.press("Enter")
+    said = form.locator("[role=status]").inner_text()
+    page.reload()
+    page.locator("#check-yourself").scroll_into_view_if_needed()
+    assert form.locator("input").first.is_checked()
+    assert form.locator("[role=status]").inner_text() == said
+    page.goto(page.url.replace("notebooks/01_attention", "book/index"))
+    assert "1 of 5" in panel(page).locator("tbody tr").first.inner_text()
+
+
+def test_progress_travels_in_a_file_and_is_forgotten(page: Page, tmp_path: Path) -> None:
+    found = panel(page, SOLVED | FAILED)
+    with page.expect_download() as download:
+        found.get_by_role("button", name="Export to a file").click()
+    exported = json.loads(Path(download.value.path()).read_text())
+    assert exported == {"llmlab": 1, "records": SOLVED | FAILED}
+
+    found.get_by_role("button", name="Reset").click()
+    found.get_by_role("button", name="Keep").press("Enter")
+    found.get_by_role("button", name="Reset").press("Enter")
+    found.get_by_role("button", name="Forget").click()
+    expect(found.get_by_role("status")).to_have_text("All of it is forgotten.")
+    assert "Nothing yet" in found.inner_text()
+    assert page.evaluate("document.activeElement.textContent") == "Import a file"
+    assert page.evaluate("Object.keys(localStorage).filter(k => k.startsWith('llmlab:'))") == []
+
+    found.locator("input").set_input_files(file_with(json.dumps(exported), tmp_path))
+    expect(found.locator("tbody tr").first).to_contain_text("1 of 5")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not JSON",
+        "null",
+        "[]",
+        '{"llmlab": 2, "records": {}}',
+        '{"llmlab": 1, "records": [1]}',
+        '{"llmlab": 1, "records": {"theme": {}}}',
+        '{"llmlab": 1, "records": {"quiz:a": 3}}',
+    ],
+)
+def test_other_files_are_refused(page: Page, tmp_path: Path, text: str) -> None:
+    found = panel(page, SOLVED)
+    found.locator("input").set_input_files(file_with(text, tmp_path))
+    words = "This file does not hold progress in this book."
+    expect(found.get_by_role("status")).to_have_text(words)
+    assert "1 of 5" in found.inner_text()
+
+
+def test_a_file_too_large_is_refused(page: Page, tmp_path: Path) -> None:
+    found = panel(page, SOLVED)
+    found.locator("input").set_input_files(file_with(" " * 5_000_001, tmp_path))
+    expect(found.get_by_role("status")).to_contain_text("too large")
+
+
+def test_another_tab_is_noticed(page: Page) -> None:
+    found = panel(page)
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.evaluate(PUT, SOLVED)
+    expect(found.locator("tbody tr").first).to_contain_text("1 of 5")
+
+
+def test_damaged_records_count_as_nothing(page: Page) -> None:
+    page.evaluate("localStorage.setItem('llmlab:exercise:attention.softmax', '{oops')")
+    assert "Nothing yet" in panel(page, {"quiz:x": {"first": 3}}).inner_text()
