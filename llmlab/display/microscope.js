@@ -75,7 +75,7 @@ function render({ model, el }) {
   const only = model.get("view");
   const names = only in MICROSCOPE_VIEWS ? [only] : Object.keys(MICROSCOPE_VIEWS);
   const id = unique("scope");
-  const text = html("textarea", { id: `${id}-text`, rows: "3", spellcheck: "false", oninput: later });
+  const text = html("textarea", { id: `${id}-text`, rows: names.length > 1 ? "3" : "2", spellcheck: "false", oninput: later });
   text.value = model.get("text");
   const note = html("p", { class: "ll-note ll-quiet", role: "status" });
   const strip = tokenStrip(lab, `${id}-token`, update);
@@ -91,7 +91,7 @@ function render({ model, el }) {
   const tabs = names.map((name, index) => html("button", { class: "ll-button", type: "button", role: "tab",
     id: `${id}-${name}`, "aria-controls": `${id}-panel`, text: MICROSCOPE_VIEWS[name][0], onclick: () => show(index) }));
   const bar = html("div", { class: "ll-controls", role: "tablist", "aria-label": "View", onkeydown: onTabKey }, ...tabs);
-  const label = html("label", { class: "ll-quiet", for: text.id });
+  const label = html("label", { class: tabs.length > 1 ? "ll-quiet" : "ll-unseen", for: text.id });
   panel.append(label, text, note, off, strip.node, ...views.map((view) => view.node));
   const top = html("div", { class: "ll-top" }, html("div", { class: "ll-title", text: title }));
   if (tabs.length > 1) {

@@ -19,8 +19,8 @@ from .sources import source
 ACCEPTED = {"position": "rotary", "norm": "layer", "feed_forward": "gelu"}  # what gpt.js computes
 TOKENIZERS = ("bpe", "byte", "char")
 VIEWS = ("all", "write", "look", "step", "heads")
-KNOBS = {"temperature": 0.7, "top_p": 0.9, "seed": 1}
-LENGTH = 120  # tokens written at a press of the button
+KNOBS = {"temperature": 0.6, "top_p": 0.9, "seed": 1}
+LENGTH = 100  # tokens written at a press of the button
 
 
 class Microscope(anywidget.AnyWidget):

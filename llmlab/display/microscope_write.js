@@ -7,16 +7,18 @@ function writeView(lab, model) {
   const start = html("button", { class: "ll-button ll-main", type: "button", onclick: () => (frame ? finish("Stopped") : run()) });
   const another = html("button", { class: "ll-button", type: "button", text: "Another",
     onclick: () => { board.nextSeed(); run(); } });
-  const says = html("span", { class: "ll-quiet", role: "status" });
+  const says = html("span", { class: "ll-quiet", role: "status", text: `Below: written in Python with seed ${board.seed()}.` });
   const before = html("span", { class: "ll-prompt", text: model.get("text") });
   const after = html("span", { text: model.get("sample") });
-  const alone = model.get("view") === "write"; // then it is kept simple
-  const node = html("div", {},
-    alone ? html("details", {}, html("summary", { text: "How it chooses" }), board.node) : board.node,
-    html("div", { class: "ll-actions" }, start, another, says),
-    html("div", { class: "ll-paper", role: "group", "aria-label": "What the model wrote" }, before, after));
+  const bar = html("div", { class: "ll-actions" }, start, another, says);
+  const paper = html("div", { class: "ll-paper", role: "group", "aria-label": "What the model wrote" }, before, after);
+  const node = html("div", {}, board.node, bar, paper);
+  if (model.get("view") === "write") { // alone, it is kept simple
+    node.append(html("details", {}, html("summary", { text: "How it chooses" }), board.node));
+  }
   let frame = 0; // the animation frame in which the next token comes
   let count = 0;
+  board.nextSeed(); // the first text of the page is to be a new one
   label();
 
   function label() {

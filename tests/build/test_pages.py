@@ -1,4 +1,4 @@
-"""What the build writes from executed notebooks: the ledger, the opening, the slim widget state."""
+"""What the build writes from executed notebooks: the ledger, and the slim widget state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from llmlab_site.ledger import chapter_title, collect_claims, ledger_page, opening_page
+from llmlab_site.ledger import chapter_title, collect_claims, ledger_page
 from llmlab_site.widget_state import LARGEST, externalise
 
 CLAIM = {
@@ -24,10 +24,10 @@ CLAIM = {
 }
 
 
-def executed(tmp_path: Path, markup: str, tags: tuple[str, ...] = ()) -> dict[str, Path]:
+def executed(tmp_path: Path, markup: str) -> dict[str, Path]:
     notebook = nbformat.v4.new_notebook()
     output = nbformat.v4.new_output("display_data", {"text/html": markup, "text/plain": "said"})
-    cell = nbformat.v4.new_code_cell("settle()", outputs=[output], metadata={"tags": list(tags)})
+    cell = nbformat.v4.new_code_cell("settle()", outputs=[output])
     notebook.cells = [nbformat.v4.new_markdown_cell("Intro\n\n# A title\n"), cell]
     path = tmp_path / "base.ipynb"
     nbformat.write(notebook, path)
@@ -66,11 +66,6 @@ def test_ledger_links_to_the_cell_and_escapes_marks(tmp_path: Path) -> None:
 
 def test_ledger_without_claims_says_so() -> None:
     assert "No chapter has settled a claim yet." in ledger_page([], {"notebooks/01_a": "A title"})
-
-
-def test_opening_takes_what_the_tagged_cell_showed(tmp_path: Path) -> None:
-    assert "said" in opening_page(executed(tmp_path, "<b>x</b>", tags=("opening",)))
-    assert opening_page(executed(tmp_path, "<b>x</b>")).strip() == ""
 
 
 def test_chapter_title_is_the_first_heading(tmp_path: Path) -> None:
