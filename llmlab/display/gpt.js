@@ -63,7 +63,7 @@ export class GPT {
       { inputs, outputs, weight: tensor(`${name}.weight`, outputs, inputs), bias: bias(`${name}.bias`, outputs) });
     Object.assign(this, { V, context, D, H, K: D / H, F: 4 * D });
     this.embedding = tensor("token_embedding.weight", V, D);
-    this.logits = { inputs: D, outputs: V, weight: this.embedding, bias: new Float32Array(V) };
+    this.unembedding = { inputs: D, outputs: V, weight: this.embedding, bias: new Float32Array(V) };
     this.norm = norm("norm");
     [this.cos, this.sin] = [Math.cos, Math.sin].map((wave) => angles(context, D / H).map(wave));
     this.blocks = Array.from({ length: layers }, (_, layer) => ({
@@ -78,9 +78,9 @@ export class GPT {
 }
 
 /**
- * What a GPT makes of a text. Row t of every array belongs to token t: `stream` holds what runs
- * through the model, after the embedding and after each part that adds to it; `keys` and the rest
- * are what a key-value cache keeps. A text that goes on costs only its new tokens.
+ * What a GPT makes of a text. Row t of every array belongs to token t. `stream` is what runs through
+ * the model: after the embedding, and after each part that adds to it. `queryKeyValue` holds the keys
+ * and values that a cache keeps, one array a layer: a text that goes on costs its new tokens alone.
  */
 export class Reading {
   constructor(gpt, off = []) {
@@ -119,7 +119,7 @@ export class Reading {
       add(between, from * gpt.D, to * gpt.D, after);
     });
     layerNorm(gpt.norm, stream.at(-1), from, to, this.last);
-    linear(gpt.logits, this.last, from, to, this.logits);
+    linear(gpt.unembedding, this.last, from, to, this.logits);
     return this;
   }
 

@@ -8,9 +8,11 @@ function headsView(lab, model, changed) {
   const says = html("p", { class: "ll-says", "aria-live": "polite" });
   const toggles = blocks.flatMap((_, layer) => Array.from({ length: H }, (__, head) => {
     const name = `${layer},${head}`;
-    const button = html("button", { class: "ll-button", type: "button", "aria-label": `layer ${layer}, head ${head}`,
-      onclick: () => { lab.toggle(name); changed(); } }, html("span"), html("small"));
-    return { name, button };
+    const state = html("span");
+    const alone = html("small"); // the change of the loss when this head alone is off
+    const button = html("button", { class: "ll-button", type: "button", onclick: () => { lab.toggle(name); changed(); } },
+      html("span", { class: "ll-unseen", text: `layer ${layer}, head ${head}: ` }), state, alone);
+    return { name, button, state, alone };
   }));
   const grid = html("div", { class: "ll-maps ll-toggles", role: "group", "aria-label": "Heads", style: `--heads: ${H}` },
     ...gridWithNames(lab, toggles.map(({ button }) => button)));
@@ -35,9 +37,9 @@ function headsView(lab, model, changed) {
 
   /** Try each head alone, one a task, once the reader pauses. */
   function tryNext() {
-    const { name, button } = toggles[next++];
-    const alone = new Reading(lab.gpt, [name]).read(lab.tokens).surprises();
-    button.lastChild.textContent = signed(mean(alone) - mean(base));
+    const { name, alone } = toggles[next++];
+    const without = new Reading(lab.gpt, [name]).read(lab.tokens).surprises();
+    alone.textContent = signed(mean(without) - mean(base));
     if (next < toggles.length) timer = setTimeout(tryNext, 0);
   }
 
@@ -48,14 +50,14 @@ function headsView(lab, model, changed) {
     base = lab.whole.read(lab.tokens).surprises();
     now = lab.reading === lab.whole ? base : lab.reading.surprises();
     says.textContent = sentence();
-    for (const { name, button } of toggles) {
+    for (const { name, button, state } of toggles) {
       const off = lab.reading.off.has(name);
       button.setAttribute("aria-pressed", !off);
-      button.firstChild.textContent = off ? "off" : "on";
+      state.textContent = off ? "off" : "on";
     }
     if (tried !== String(lab.tokens)) {
       [tried, next] = [String(lab.tokens), 0];
-      for (const { button } of toggles) button.lastChild.textContent = "";
+      for (const { alone } of toggles) alone.textContent = "";
     }
     if (base.length && next < toggles.length) timer = setTimeout(tryNext, 250);
   }

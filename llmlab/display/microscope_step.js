@@ -10,7 +10,7 @@ function stepView(lab, model, changed) {
       [`Block ${layer}, feed-forward`, () => "Now the token works alone: wider, a bend, and back. The result is added, too."],
     ]),
     ["Final norm", () => "The stream has grown on its way. The norm brings it to one scale: from here only its direction counts."],
-    ["Logits", () => `The vector is compared with the rows of the same table, all ${V} of them. The closest rows are the likeliest next tokens.`],
+    ["Logits", () => `Each of the ${V} rows of the same table is multiplied with the vector. The rows that point its way score highest: the likeliest next tokens.`],
   ];
   let stage = 0;
 
@@ -88,7 +88,8 @@ function stepView(lab, model, changed) {
     bars.node.hidden = !final;
     if (final) bars.update();
     else paint(vector(stage, lab.at));
-    [back.disabled, next.disabled] = [stage === 0, final];
+    back.setAttribute("aria-disabled", stage === 0); // really disabled, it would lose the focus
+    next.setAttribute("aria-disabled", final);
   }
 
   /** Every token's chip says how long its vector is at this stage. */

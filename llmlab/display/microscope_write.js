@@ -7,7 +7,7 @@ function writeView(lab, model) {
   const start = html("button", { class: "ll-button ll-main", type: "button", onclick: () => (frame ? finish("Stopped") : run()) });
   const another = html("button", { class: "ll-button", type: "button", text: "Another",
     onclick: () => { board.nextSeed(); run(); } });
-  const says = html("span", { class: "ll-quiet", role: "status" });
+  const says = html("span", { class: "ll-quiet", role: "status", text: `Below: written in Python with seed ${board.seed()}.` });
   const before = html("span", { class: "ll-prompt", text: model.get("text") });
   const after = html("span", { text: model.get("sample") });
   const bar = html("div", { class: "ll-actions" }, start, another, says);
@@ -18,6 +18,7 @@ function writeView(lab, model) {
   }
   let frame = 0; // the animation frame in which the next token comes
   let count = 0;
+  board.nextSeed(); // the first text of the page is to be a new one
   label();
 
   function label() {

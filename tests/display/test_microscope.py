@@ -54,7 +54,8 @@ def test_it_opens_with_what_python_wrote_and_writes_the_same(page, toy):
     wanted = toy.widget.text + toy.widget.sample
     paper = page.locator(".ll-paper")
     assert paper.text_content() == wanted
-    page.get_by_role("button", name="Another").focus()
+    assert status(page) == "Below: written in Python with seed 1."
+    page.locator(".ll-main").focus()
     page.keyboard.press("Enter")
     page.locator(".ll-actions").get_by_text("Done").wait_for()  # token by token
     assert paper.text_content() != wanted

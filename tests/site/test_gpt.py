@@ -69,7 +69,7 @@ def test_the_model_writes_what_the_chapter_wrote_and_then_something_else(
     paper = widget.locator(".ll-paper")
     wanted = page.evaluate("book.text + book.sample")
     assert paper.text_content() == wanted
-    widget.get_by_role("button", name="Another").click()
+    widget.get_by_role("button", name="Write").click()
     assert paper.text_content() != wanted
     assert paper.text_content().startswith(page.evaluate("book.text"))
     page.locator(".ll-scope summary").click() if name == INDEX else None
