@@ -1,7 +1,7 @@
 // The attention map. Rows of the map ask (queries), columns answer (keys); colour grows with the
 // square root of the weight, so that faint looks can still be seen.
 function render({ model, el }) {
-  const { html, floats, visible, listen, onTheme, onWidth, colour, unique, sharp } = llmlab;
+  const { html, floats, visible, listen, onTheme, onWidth, onceShown, colour, unique, sharp } = llmlab;
   const tokens = model.get("tokens");
   const [L, H, T] = model.get("shape");
   const weights = floats(model.get("weights"));
@@ -236,8 +236,8 @@ function render({ model, el }) {
     listen(model, ["layer", "head", "query"], update),
     onTheme(repaint),
     onWidth(canvas.parentNode, (now) => { width = now; drawMap(); }),
+    onceShown(root, repaint),
   ];
-  repaint();
   return () => { stops.forEach((stop) => stop()); root.remove(); };
 }
 

@@ -62,7 +62,10 @@ const llmlab = (() => {
     return () => watcher.disconnect();
   }
 
-  /** Call `act` once the node is in the page, before which it has no colours; the result undoes it. */
+  /**
+   * Call `act` once the node is in the page: ipywidgets 7, which Colab has, renders a view before it
+   * attaches it, and until then the node has no colours. The result undoes it.
+   */
   function onceShown(node, act) {
     let stop = () => {};
     if (node.isConnected) act();

@@ -108,7 +108,7 @@ function render({ model, el }) {
 
   const watcher = new MutationObserver(decorate); // the head view draws afresh for another layer
   watcher.observe(vis, { childList: true });
-  const wait = onceShown(root, draw); // ipywidgets 7 renders a view before it attaches it
+  const wait = onceShown(root, draw);
   const stop = onTheme(draw);
   return () => { wait(); stop(); watcher.disconnect(); root.remove(); };
 }

@@ -219,13 +219,22 @@ RENDER_THEN_ATTACH = """async () => {
 }"""
 
 
-def test_bertviz_waits_for_its_colours_if_it_is_attached_later(make_maps, mount):
+def test_views_that_are_attached_late_have_their_colours(make_maps, mount):
     page = mount(head_view(make_maps(), TOKENS))
     page.evaluate(RENDER_THEN_ATTACH)
     first, later = page.locator(".ll-heads-view").all()
     later.locator("line").first.wait_for(state="attached")
     colours = [view.locator("line").first.get_attribute("stroke") for view in (first, later)]
     assert colours[0] == colours[1] != ""
+
+    page = mount(AttentionMap(make_maps(), TOKENS))
+    page.evaluate(RENDER_THEN_ATTACH)
+    page.wait_for_timeout(100)
+    pictures = [
+        view.locator("canvas").first.evaluate("node => node.toDataURL()")
+        for view in page.locator(".ll-heads").all()
+    ]
+    assert pictures[0] == pictures[1]
 
 
 def test_bertviz_draws_hides_heads_and_opens_one_by_keyboard(make_maps, mount):
