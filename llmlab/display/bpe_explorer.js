@@ -4,14 +4,14 @@ function render({ model, el }) {
   const base = model.get("base");
   const bytes = [...new Uint8Array(base.buffer || base, base.byteOffset || 0, base.byteLength)];
   const merges = model.get("merges");
-  const { spell, bytesOf } = bpe.tokenizer(bytes, merges);
   const id = unique("bpe");
 
   const set = (name, value) => { model.set(name, value); model.save_changes(); };
   const clamp = (step) => Math.min(merges.length, Math.max(0, step));
-  const escaped = (code) => [...code].map((byte) => (byte < 128 ? visible(String.fromCharCode(byte)) : `\\x${byte.toString(16)}`)).join("");
-  const show = (token) => { const text = bpe.readable(bytesOf(token)); return text === null ? escaped(bytesOf(token)) : visible(text); };
-  const split = (step) => bpe.cut(model.get("text")).map((word) => spell(word, step));
+  const tokenizer = (step) => makeTokenizer({ kind: "bpe", bytes, merges: merges.slice(0, step) });
+  const last = tokenizer(merges.length);
+  const show = (token) => visible(last.piece(token));
+  const words = () => model.get("text").match(WORDS) || [];
 
   // --- what the page holds ---
   const field = html("textarea", { rows: 2, id: `${id}-text`, maxlength: model.get("longest"), spellcheck: "false", autocomplete: "off",
@@ -21,8 +21,8 @@ function render({ model, el }) {
   const button = (text, label, act) => html("button", { class: "ll-button", type: "button", text, "aria-label": label, onclick: act });
   const buttons = [
     button("« bytes", "no merge: bytes", () => set("step", 0)),
-    button("‹ back", "back to before the last merge in this text", () => set("step", neighbour(-1))),
-    button("next ›", "on to the next merge in this text", () => set("step", neighbour(1))),
+    button("‹ back", "back to the merge before, in this text", () => set("step", neighbour(-1))),
+    button("next ›", "on to the next merge, in this text", () => set("step", neighbour(1))),
     button("all »", "all merges", () => set("step", merges.length)),
   ];
   const pieces = html("div", { class: "ll-pieces", role: "list", "aria-label": "Pieces of the text" });
@@ -39,25 +39,30 @@ function render({ model, el }) {
   /** The nearest step before or after this one whose merge joins something in this text. */
   function neighbour(direction) {
     const now = model.get("step");
-    const used = new Set();
-    for (const word of bpe.cut(model.get("text"))) spell(word, merges.length, used);
-    const ahead = [...used].filter((step) => direction * (step - now) > 0);
+    const used = new Set(); // every token is a tree of the merges that made it
+    const note = (token) => {
+      if (token < bytes.length || used.has(token)) return;
+      used.add(token);
+      merges[token - bytes.length].forEach(note);
+    };
+    words().flatMap((word) => last.encode(word)).forEach(note);
+    const ahead = [...used].map((token) => token - bytes.length + 1).filter((step) => direction * (step - now) > 0);
     if (!ahead.length) return direction > 0 ? merges.length : 0;
     return direction > 0 ? Math.min(...ahead) : Math.max(...ahead);
   }
 
-  function describeMerge(step, words) {
+  function describeMerge(step, cut) {
     if (!step) return "No merge yet: every piece is one byte.";
     const [left, right] = merges[step - 1];
     const token = bytes.length + step - 1;
-    const met = words.flat().filter((other) => other === token).length;
+    const met = cut.flat().filter((other) => other === token).length;
     const here = met ? `joined here ${met === 1 ? "once" : `${met} times`}` : "not in this text";
     return `Merge ${step}: ${show(left)} + ${show(right)} → ${show(token)}, ${here}.`;
   }
 
-  function sentence(step, words) {
+  function sentence(step, cut) {
     const letters = [...model.get("text")].length;
-    const tokens = words.flat().length;
+    const tokens = cut.flat().length;
     const each = Math.log2(bytes.length + step);
     return `After ${step} of ${merges.length} merges: ${letters} characters in ${tokens} tokens; at ${each.toFixed(2)} bits a token they take `
       + `${(tokens * each).toFixed(0)} bits, ${((tokens * each) / letters).toFixed(2)} a character.`;
@@ -65,16 +70,17 @@ function render({ model, el }) {
 
   function draw() {
     const step = clamp(model.get("step"));
-    const words = split(step);
+    const now = tokenizer(step);
+    const cut = words().map((word) => now.encode(word)); // the tokens of each word
     if (field.value !== model.get("text")) field.value = model.get("text");
     slider.value = step;
     slider.setAttribute("aria-valuetext", `${step} of ${merges.length} merges`);
     buttons.forEach((node, index) => { node.disabled = index < 2 ? step === 0 : step === merges.length; });
     const newest = step ? bytes.length + step - 1 : -1;
-    pieces.replaceChildren(...words.map((word) => html("span", { class: "ll-word", role: "presentation" },
+    pieces.replaceChildren(...cut.map((word) => html("span", { class: "ll-word", role: "presentation" },
       ...word.map((token) => html("span", { class: "ll-piece", role: "listitem", "data-new": token === newest, text: show(token) })))));
-    merge.textContent = describeMerge(step, words);
-    says.textContent = words.length ? sentence(step, words) : "The text is empty: type something.";
+    merge.textContent = describeMerge(step, cut);
+    says.textContent = cut.length ? sentence(step, cut) : "The text is empty: type something.";
   }
 
   const stop = listen(model, ["text", "step"], draw);

@@ -22,7 +22,7 @@ class BPEExplorer(Widget):
     TypeError for another kind of tokenizer, ValueError for a text or step that is not accepted.
     """
 
-    _esm = source("common.js", "bpe.js", "bpe_explorer.js")
+    _esm = source("common.js", "tokenizer.js", "bpe_explorer.js")
     _css = source("theme.css", "bpe_explorer.css")
 
     base = traitlets.Bytes().tag(sync=True)  # the byte that each of the first 256 ids stands for
