@@ -81,7 +81,7 @@ def test_text_is_there_without_scripts(browser: Browser, address: str, name: str
 def test_chapter_is_light_until_it_is_touched(browser: Browser, address: str, name: str) -> None:
     """All that a chapter fetches by itself is at most 1.5 MB as a server would send it."""
     page, answers = browser.new_page(), []
-    page.on("response", answers.append)
+    page.on("response", lambda answer: answers.append(answer))
     page.goto(address + name)
     page.wait_for_load_state("networkidle")
     sizes = {answer.url: len(gzip.compress(answer.body())) for answer in answers}
