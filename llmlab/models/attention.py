@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from llmlab.models.checks import check_dropout, check_heads, check_sizes
+from llmlab.models.linear import Linear
 from llmlab.models.positions import AttentionPosition
 
 
@@ -111,8 +112,8 @@ class MultiHeadAttention(nn.Module):
         self.position = position
         self.dropout = dropout
         # One matrix for all three of all heads: one large product is faster than 3H small ones.
-        self.query_key_value = nn.Linear(width, 3 * width, bias=bias)
-        self.output = nn.Linear(width, width, bias=bias)
+        self.query_key_value = Linear(width, 3 * width, bias=bias)
+        self.output = Linear(width, width, bias=bias)
         self.output_dropout = nn.Dropout(dropout)
         self.recorder: Callable[[torch.Tensor], None] | None = None  # see record_attention
         self.head_scale: torch.Tensor | None = None  # (H, 1, 1), see ablate_head

@@ -76,7 +76,8 @@ def test_a_long_piece_may_follow_what_is_cached():
 
 def test_each_token_is_read_once_until_the_window_moves():
     model, read = gpt(context=16), []
-    model.register_forward_hook(lambda _, given, __: read.append(given[0].shape[1]))
+    note = lambda _, given, __: read.append(given[0].shape[1])  # noqa: E731
+    model.token_embedding.register_forward_hook(note)
     generate(model, TOKENIZER, "abcd", 30)
     # 4 for the prompt, then single tokens; at 17 tokens, 9 are left and read anew
     assert read == [4, *[1] * 12, 9, *[1] * 7, 9, *[1] * 7, 9]
@@ -132,7 +133,7 @@ def test_streamed_pieces_are_the_text(settings: dict):
 
 def test_streaming_writes_only_what_is_asked_for():
     model, calls = gpt(), []
-    model.register_forward_hook(lambda *_: calls.append(1))
+    model.token_embedding.register_forward_hook(lambda *_: calls.append(1))
     pieces = stream(model, TOKENIZER, "abc", 30)
     assert calls == []
     next(pieces)

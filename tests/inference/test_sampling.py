@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from llmlab.inference import Sampling, control_repetition, draw, next_token_probabilities
+from llmlab.inference.sampling import choose
 
 # Four tokens whose probabilities are 0.5, 0.3, 0.15 and 0.05.
 LOGITS = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
@@ -85,6 +86,21 @@ def test_draws_have_the_frequencies_asked_for():
     points = torch.rand(4000, generator=torch.Generator().manual_seed(0)).tolist()
     counts = draw(LOGITS.exp().expand(4000, 4), points).bincount(minlength=4) / 4000
     assert counts.tolist() == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.02)
+
+
+@pytest.mark.parametrize("settings", [{}, {"temperature": 0.7, "top_k": 3}, {"top_p": 0.6}])
+def test_choosing_is_drawing_from_the_probabilities(settings: dict):
+    points = [0.0, 0.4, 0.6, 0.99]
+    expected = draw(next_token_probabilities(LOGITS.expand(4, 4), **settings), points)
+    assert torch.equal(choose(LOGITS.expand(4, 4), Sampling(**settings), points), expected)
+
+
+def test_greedy_choice_takes_the_first_of_the_largest():
+    logits = torch.tensor([[0.0, 2.0, 2.0, 1.0], [3.0, 2.0, 3.0, 3.0]])
+    assert choose(logits, Sampling(temperature=0), [0.9, 0.9]).tolist() == [1, 0]
+    assert next_token_probabilities(logits, 0).argmax(-1).tolist() == [1, 0]
+    with pytest.raises(ValueError, match="got NaN"):
+        choose(logits / 0 * 0, Sampling(temperature=0), [0.9, 0.9])
 
 
 def test_repetition_penalty_weakens_what_was_written_whatever_its_sign():

@@ -1,0 +1,67 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from llmlab.models import linear as module
+from llmlab.models.linear import MANY_WEIGHTS, Linear, linear
+
+
+@pytest.fixture
+def sliced(monkeypatch) -> list[int]:
+    """Counts how many products were taken in slices."""
+    taken: list[int] = []
+    plain = module._in_slices
+
+    def counted(x, weight, bias, slices):
+        taken.append(slices)
+        return plain(x, weight, bias, slices)
+
+    monkeypatch.setattr(module, "_in_slices", counted)
+    return taken
+
+
+def weights(outputs: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(outputs, width, generator=generator), torch.randn(
+        outputs, generator=generator
+    )
+
+
+def test_two_slices_by_hand():
+    weight = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])  # two slices of one row, one left
+    x, bias = torch.tensor([[1.0, 10.0]]), torch.tensor([0.5, 0.0, -1.0])
+    assert module._in_slices(x, weight, bias, 2).tolist() == [[21.5, 43.0, 64.0]]
+
+
+@pytest.mark.parametrize("shape", [(512,), (1, 512), (4, 1, 512), (2, 32, 512)])
+@pytest.mark.parametrize("outputs", [512, 523])
+@pytest.mark.parametrize("biased", [True, False])
+def test_slices_change_the_last_bits_alone(sliced, shape, outputs, biased):
+    weight, bias = weights(outputs, 512)
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    bias = bias if biased else None
+    with torch.no_grad():
+        found = linear(x, weight, bias)
+    assert len(sliced) == 1
+    assert found.is_contiguous()  # PyTorch's fused attention asks for it
+    torch.testing.assert_close(found, F.linear(x, weight, bias), atol=1e-4, rtol=1e-5)
+
+
+def test_training_and_small_or_many_products_are_the_plain_ones(sliced):
+    weight, _ = weights(512, 512)
+    linear(torch.ones(1, 512), weight)  # gradients are on
+    with torch.no_grad():
+        linear(torch.ones(module.FEW_VECTORS + 1, 512), weight)
+        linear(torch.ones(1, 512), weight[: MANY_WEIGHTS // 512 - 1])
+        linear(torch.ones(1, 512, dtype=torch.float64), weight.double())
+    assert not sliced
+
+
+def test_the_layer_is_pytorchs_with_the_same_weights(sliced):
+    layer, plain = Linear(512, 600), torch.nn.Linear(512, 600)
+    plain.load_state_dict(layer.state_dict())
+    x = torch.randn(3, 512, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x), plain(x), atol=1e-5, rtol=1e-5)
+    assert len(sliced) == 1
+    assert torch.equal(layer(x), plain(x))
