@@ -59,11 +59,12 @@ export class GPT {
     };
     const bias = (name, length) => (tensors.has(name) ? tensor(name, length) : new Float32Array(length));
     const norm = (name) => ({ weight: tensor(`${name}.weight`, D), bias: bias(`${name}.bias`, D) });
-    const linear = (name, inputs, outputs) => (
+    const makeLinear = linearLayers(context, Math.max(4 * D, V));
+    const linear = (name, inputs, outputs) => makeLinear(
       { inputs, outputs, weight: tensor(`${name}.weight`, outputs, inputs), bias: bias(`${name}.bias`, outputs) });
     Object.assign(this, { V, context, D, H, K: D / H, F: 4 * D });
     this.embedding = tensor("token_embedding.weight", V, D);
-    this.unembedding = { inputs: D, outputs: V, weight: this.embedding, bias: new Float32Array(V) };
+    this.unembedding = makeLinear({ inputs: D, outputs: V, weight: this.embedding, bias: new Float32Array(V) });
     this.norm = norm("norm");
     [this.cos, this.sin] = [Math.cos, Math.sin].map((wave) => angles(context, D / H).map(wave));
     this.blocks = Array.from({ length: layers }, (_, layer) => ({
@@ -108,18 +109,18 @@ export class Reading {
     gpt.blocks.forEach((block, layer) => {
       const [before, between, after] = stream.slice(2 * layer, 2 * layer + 3);
       layerNorm(block.attentionNorm, before, from, to, normed);
-      linear(block.queryKeyValue, normed, from, to, this.queryKeyValue[layer]);
+      block.queryKeyValue(normed, from, to, this.queryKeyValue[layer]);
       this.#attend(layer, from, to);
-      linear(block.attentionOutput, this.mixed, from, to, between);
+      block.attentionOutput(this.mixed, from, to, between);
       add(before, from * gpt.D, to * gpt.D, between);
       layerNorm(block.feedForwardNorm, between, from, to, normed);
-      linear(block.expand, normed, from, to, this.hidden);
+      block.expand(normed, from, to, this.hidden);
       gelu(this.hidden, from * gpt.F, to * gpt.F);
-      linear(block.output, this.hidden, from, to, after);
+      block.output(this.hidden, from, to, after);
       add(between, from * gpt.D, to * gpt.D, after);
     });
     layerNorm(gpt.norm, stream.at(-1), from, to, this.last);
-    linear(gpt.unembedding, this.last, from, to, this.logits);
+    gpt.unembedding(this.last, from, to, this.logits);
     return this;
   }
 
@@ -139,8 +140,10 @@ export class Reading {
   surprises() {
     return this.tokens.slice(1).map((token, t) => {
       const scores = this.scores(t);
-      const most = scores.reduce((a, b) => Math.max(a, b));
-      return most + Math.log(scores.reduce((sum, score) => sum + Math.exp(score - most), 0)) - scores[token];
+      let most = -Infinity, sum = 0;
+      for (const score of scores) most = Math.max(most, score);
+      for (const score of scores) sum += Math.exp(score - most);
+      return most + Math.log(sum) - scores[token];
     });
   }
 
@@ -166,29 +169,6 @@ export class Reading {
           for (let i = 0; i < K; i++) out[i] += weights[s] * qkv[value + i];
         }
       }
-    }
-  }
-}
-
-/** out = x weightᵀ + bias for rows from..to; two rows by two outputs at once halve the reading. */
-function linear({ inputs, outputs, weight, bias }, x, from, to, out) {
-  for (let o = 0; o < outputs; o += 2) {
-    const p = Math.min(o + 1, outputs - 1); // a last odd one is its own partner
-    for (let t = from; t < to; t += 2) {
-      const u = Math.min(t + 1, to - 1);
-      let a = bias[o], b = bias[p], c = a, d = b;
-      for (let i = 0; i < inputs; i++) {
-        const first = x[t * inputs + i], second = x[u * inputs + i];
-        const left = weight[o * inputs + i], right = weight[p * inputs + i];
-        a += first * left;
-        b += first * right;
-        c += second * left;
-        d += second * right;
-      }
-      out[t * outputs + o] = a;
-      out[t * outputs + p] = b;
-      out[u * outputs + o] = c;
-      out[u * outputs + p] = d;
     }
   }
 }

@@ -45,6 +45,7 @@ class Microscope(anywidget.AnyWidget):
 
     _esm = source(
         "common.js",
+        "linear.js",
         "gpt.js",
         "tokenizer.js",
         "sampling.js",

@@ -74,6 +74,27 @@ def test_a_cache_changes_nothing(page, toy):
     assert set(differences) == {0}
 
 
+def test_where_no_module_is_compiled_the_bits_are_the_same(page, toy):
+    """The loop in JavaScript, for a page that may not compile WebAssembly, is the one in it."""
+    compiled, different = page.evaluate(
+        """(tokens) => {
+          const { Module } = WebAssembly;
+          const compiled = [];
+          const read = (compile) => {
+            WebAssembly.Module = compile;
+            return open(sent).read(tokens).logits;
+          };
+          const fast = read(function (bytes) { compiled.push(new Module(bytes)); return compiled[0]; });
+          const plain = read(function () { throw new Error("not allowed"); });
+          WebAssembly.Module = Module;
+          return [compiled.length, fast.filter((value, i) => value !== plain[i]).length];
+        }""",
+        ids(7),
+    )
+    assert compiled == 1
+    assert different == 0
+
+
 @torch.no_grad()
 def test_attention_maps_are_the_recorded_ones(page, toy):
     model, tokens = toy.build(), ids(toy.context)
