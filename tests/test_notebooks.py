@@ -1,4 +1,4 @@
-"""The chapters as files: clean, tagged, short. Their code is run by nbval and by the build."""
+"""The chapters as files: clean, tagged, short. The build runs their code, and nbval compares it."""
 
 from __future__ import annotations
 

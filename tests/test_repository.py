@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -19,6 +20,10 @@ LAST = ("display", "exercises", "commands", "cli", "__main__")  # may import eve
 # Written in halves, so that this file does not hold them.
 HOSTS = ["pypi" + ".org", "npmjs" + ".org", "pythonhosted" + ".org", "deb.debian" + ".org"]
 HEAVY = ["torch", "matplotlib", "transformers", "anywidget", "IPython", "bertviz"]
+
+# Slow to import, and wanted by a cell further down at most.
+NEEDLESS = ["transformers", "bertviz", "boto3", "pandas", "scipy", "sympy", "matplotlib.pyplot"]
+NEEDLESS += ["torch._dynamo", "torch._inductor"]
 
 
 def tracked(root: Path) -> list[Path]:
@@ -49,6 +54,19 @@ def test_importing_llmlab_is_light(root: Path) -> None:
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_chapters_open_without_what_they_may_never_need(root: Path) -> None:
+    """All first cells in one process: each imports what its chapter needs."""
+    program = ""
+    for path in sorted(root.glob("notebooks/*.ipynb")):
+        cells = json.loads(path.read_bytes())["cells"]
+        first = next(cell for cell in cells if cell["cell_type"] == "code")
+        program += "".join(first["source"]) + "\n"
+    program += f"import sys; print(sorted(set({NEEDLESS}) & set(sys.modules)))"
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
 
 
 def test_exercises_need_numpy_alone(root: Path) -> None:

@@ -87,6 +87,12 @@ def test_key_changes_with_a_widget_s_script_and_with_the_pins(repository: Path) 
     assert len({first, second, key(repository, "import llmlab.display")}) == 3
 
 
+def test_key_changes_with_python(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key(repository, "import llmlab.data")
+    monkeypatch.setattr(dependencies.sys, "version", "3.99.0")
+    assert key(repository, "import llmlab.data") != before
+
+
 def test_magics_do_not_hide_imports(repository: Path) -> None:
     plain = key(repository, "import llmlab.data")
     assert key(repository, "%matplotlib inline\nimport llmlab.data") == plain

@@ -27,6 +27,12 @@ FLAGS = [
     "--disable-sync",
 ]
 
+# A new tab finds nothing that another has kept; a reload finds what its own has.
+NEW_READER = """if (location.protocol === "file:" && !sessionStorage.known) {
+  localStorage.clear();
+  sessionStorage.known = "yes";
+}"""
+
 HARNESS = """<!doctype html><html lang="en" data-theme="THEME"><meta charset="utf-8">
 <title>widgets</title><meta name="viewport" content="width=device-width, initial-scale=1">
 <style>body { margin: 16px; font: 16px/1.5 system-ui, sans-serif; background: BACK; color: INK; }
@@ -89,8 +95,19 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def context(browser, tmp_path_factory):
+    """Where pages are opened; a tab that stays open keeps the process that they share."""
+    with browser.new_context() as context:
+        context.add_init_script(NEW_READER)
+        file = tmp_path_factory.mktemp("open") / "blank.html"
+        file.touch()
+        context.new_page().goto(file.as_uri())
+        yield context
+
+
 @pytest.fixture
-def mount(browser, tmp_path):
+def mount(context, tmp_path):
     """Mount widgets on a page; when the test ends, no error and no request may have happened."""
     said, pages = [], []
 
@@ -101,7 +118,8 @@ def mount(browser, tmp_path):
         text = text.replace("BACK", back).replace("INK", ink).replace("DATA", data)
         file = tmp_path / "widgets.html"
         file.write_text(text, encoding="utf-8")
-        page = browser.new_page(viewport={"width": width, "height": 900})
+        page = context.new_page()
+        page.set_viewport_size({"width": width, "height": 900})
         pages.append(page)
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))

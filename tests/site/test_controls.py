@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Browser, Locator, Page
 
-from .conftest import Visit, chapter_names
+from .conftest import SIZES, Visit, chapter_names, settle
 
 Open = Callable[..., Visit]
 
@@ -21,6 +21,17 @@ SNAPSHOT = """(node) => [
 ].join()"""
 CONTROLS = "button:visible, input:visible, select:visible, [tabindex='0']:visible"
 KEYS = ("ArrowRight", "ArrowLeft", "ArrowDown", "Enter", " ")
+
+
+@pytest.fixture(scope="module", params=chapter_names())
+def chapter(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A chapter on one page for several tests: first one that looks, then each touches its part."""
+    context = browser.new_context(viewport=SIZES["wide"])
+    page = context.new_page()
+    page.goto(address + request.param)
+    settle(page)
+    yield page
+    context.close()
 
 
 def snapshot(widget: Locator) -> str:
@@ -69,18 +80,14 @@ def test_every_widget_moves_by_mouse(visit: Open, name: str) -> None:
         assert snapshot(widget) != before, widget.inner_text()[:100]
 
 
-@every_chapter
-def test_widgets_hold_still_until_touched(visit: Open, name: str) -> None:
-    page = visit(name).page
-    before = [snapshot(widget) for widget in widgets(page)]
-    page.wait_for_timeout(300)
-    assert [snapshot(widget) for widget in widgets(page)] == before
+def test_widgets_hold_still_until_touched(chapter: Page) -> None:
+    before = [snapshot(widget) for widget in widgets(chapter)]
+    chapter.wait_for_timeout(300)
+    assert [snapshot(widget) for widget in widgets(chapter)] == before
 
 
-@every_chapter
-def test_quiz_answers_every_choice(visit: Open, name: str) -> None:
-    page = visit(name).page
-    forms = page.locator(".ll-quiz form").all()
+def test_quiz_answers_every_choice(chapter: Page) -> None:
+    forms = chapter.locator(".ll-quiz form").all()
     assert len(forms) >= 4, "a chapter has a quiz of at least four questions"
     for form in forms:
         field = form.locator("input").first
@@ -95,11 +102,9 @@ def test_quiz_answers_every_choice(visit: Open, name: str) -> None:
             assert len(form.locator(".ll-why").first.inner_text()) > 10
 
 
-@every_chapter
-def test_quiz_can_be_solved(visit: Open, name: str) -> None:
+def test_quiz_can_be_solved(chapter: Page) -> None:
     """Trying the choices of a single-choice question one after another ends at the right one."""
-    page = visit(name).page
-    for form in page.locator(".ll-quiz form:has(input[type=radio])").all():
+    for form in chapter.locator(".ll-quiz form:has(input[type=radio])").all():
         for choice in form.locator("input[type=radio]").all():
             choice.check()
             choice.press("Enter")
@@ -108,10 +113,8 @@ def test_quiz_can_be_solved(visit: Open, name: str) -> None:
         assert form.locator("[role=status]").inner_text() == "Right."
 
 
-@every_chapter
-def test_solutions_unfold(visit: Open, name: str) -> None:
-    page = visit(name).page
-    solutions = page.locator("details:has(> summary:text-is('Solution'))").all()
+def test_solutions_unfold(chapter: Page) -> None:
+    solutions = chapter.locator("details:has(> summary:text-is('Solution'))").all()
     assert 3 <= len(solutions) <= 6
     for solution in solutions:
         assert not solution.locator("pre").is_visible()
@@ -119,14 +122,12 @@ def test_solutions_unfold(visit: Open, name: str) -> None:
         assert solution.locator("pre").is_visible()
 
 
-@every_chapter
-def test_figures_follow_the_theme(visit: Open, name: str) -> None:
-    page = visit(name).page
-    text = page.locator("svg.llmlab-figure text").first
+def test_figures_follow_the_theme(chapter: Page) -> None:
+    text = chapter.locator("svg.llmlab-figure text").first
     colour = "node => getComputedStyle(node).fill"
     light = text.evaluate(colour)
-    page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    page.wait_for_timeout(400)
+    chapter.evaluate("document.documentElement.dataset.theme = 'dark'")
+    chapter.wait_for_timeout(400)
     assert text.evaluate(colour) != light
 
 

@@ -112,6 +112,6 @@ def test_every_view_is_accessible_and_fits(visit: Open, size: str, theme: str) -
         if tab.inner_text() == "Heads":
             page.get_by_role("button", name="layer 1, head 0").click()
         page.wait_for_timeout(200)
-        assert not violations(page)
+        assert not violations(page, ".ll-scope")  # the rest is as test_pages found it
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= page.viewport_size["width"]

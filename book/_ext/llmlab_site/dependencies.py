@@ -1,14 +1,15 @@
 """Which parts of ``llmlab`` a notebook depends on, and a key that changes when they change.
 
 A notebook is executed again when its code changes, which jupyter-cache notices by itself, or when
-this key changes: the hash of the pinned packages and of every folder of the package that the
-notebook imports, directly or through another folder, and of its folder of run records.
+this key changes: the hash of Python's version, of the pinned packages, of every folder of the
+package that the notebook imports, directly or through another folder, and of its run records.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -21,13 +22,13 @@ MAGIC = ("%", "!", "?")
 
 
 def notebook_key(notebook: nbformat.NotebookNode, root: Path, name: str) -> str:
-    """Hash the pins, the parts of the package that a notebook can reach, and its records.
+    """Hash Python's version, the pins, what a notebook can reach of the package, and its records.
 
     ``name`` is the notebook's name without ending, which is also that of its folder in records/.
     """
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     imported = set().union(*(imported_modules(_without_magics(text)) for text in sources))
-    digest = hashlib.sha256((root / "requirements.txt").read_bytes())
+    digest = hashlib.sha256(sys.version.encode() + (root / "requirements.txt").read_bytes())
     for part in sorted(closure(imported, root)):
         digest.update(f"{part}:{_part_hash(root / PACKAGE, part)}".encode())
     for record in sorted((root / "records" / name).glob("*")):
