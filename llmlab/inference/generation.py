@@ -20,12 +20,7 @@ import torch
 from torch import nn
 
 from llmlab.inference.cache import KeyValueCache
-from llmlab.inference.sampling import (
-    Sampling,
-    control_repetition,
-    draw,
-    next_token_probabilities,
-)
+from llmlab.inference.sampling import Sampling, choose, control_repetition
 from llmlab.inference.writer import TextWriter
 
 
@@ -172,12 +167,18 @@ class NextLogits:
 
     def _read(self, tokens: torch.Tensor, **cache: KeyValueCache) -> torch.Tensor:
         if not self._model.training:
-            return self._model(tokens, **cache)[:, -1]
+            return self._last_logits(tokens, **cache)
         self._model.eval()  # a sample taken in the middle of training must not see dropout
         try:
-            return self._model(tokens, **cache)[:, -1]
+            return self._last_logits(tokens, **cache)
         finally:
             self._model.train()
+
+    def _last_logits(self, tokens: torch.Tensor, **cache: KeyValueCache) -> torch.Tensor:
+        if not hasattr(self._model, "features"):
+            return self._model(tokens, **cache)[:, -1]
+        # the head is the largest matrix of a small model: show it the last token alone
+        return self._model.logits(self._model.features(tokens, **cache)[:, -1])
 
 
 def _pieces(steps: Iterator[list[int | None]], writer: TextWriter) -> Iterator[str]:
@@ -224,14 +225,11 @@ def _steps(
     for now in range(shortest, longest + length if length else 0):
         writing = [len(prompt) <= now < len(prompt) + length for prompt in rows]
         logits = control_repetition(next_logits(tokens[:, :now]), tokens[:, :now], sampling)
-        probabilities = next_token_probabilities(
-            logits, sampling.temperature, sampling.top_k, sampling.top_p
-        )
         uniforms = [
             torch.rand((), generator=generator, dtype=torch.float64).item() if active else 0.0
             for generator, active in zip(generators, writing, strict=True)
         ]
-        drawn = draw(probabilities, uniforms).tolist()
+        drawn = choose(logits, sampling, uniforms).tolist()
         for row, prompt in enumerate(rows):
             if now >= len(prompt):
                 tokens[row, now] = drawn[row]

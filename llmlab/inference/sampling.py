@@ -67,24 +67,55 @@ def next_token_probabilities(
         ValueError: if an argument is out of range (see ``Sampling``) or the logits hold NaN.
     """
     Sampling(temperature, top_k, top_p)
-    if logits.isnan().any():
-        raise ValueError("logits must be numbers: got NaN, so the model's weights are broken.")
-    logits = logits.double()
-    ranked, order = logits.sort(dim=-1, descending=True, stable=True)
+    _check_numbers(logits)
     # Taking the largest logit off first keeps tiny temperatures from overflowing.
-    ranked = ranked - ranked[..., :1]
+    logits = logits.double() - logits.amax(dim=-1, keepdim=True)
     if temperature == 0:
         top_k = 1
     else:
-        ranked = ranked / temperature
-    if top_k is not None:
-        ranked[..., top_k:] = -math.inf
-    probabilities = ranked.softmax(dim=-1)
+        logits = logits / temperature
+    if top_k is not None and top_k < logits.shape[-1]:
+        logits = logits.masked_fill(~_largest(logits, int(top_k)), -math.inf)
+    probabilities = logits.softmax(dim=-1)
     if top_p is not None and top_p < 1:
-        before = probabilities.cumsum(dim=-1) - probabilities
-        probabilities = probabilities.masked_fill(before >= top_p, 0.0)
-        probabilities = probabilities / probabilities.sum(dim=-1, keepdim=True)
-    return torch.zeros_like(probabilities).scatter_(-1, order, probabilities)
+        probabilities = _nucleus(probabilities, top_p)
+    return probabilities
+
+
+def _largest(logits: torch.Tensor, k: int) -> torch.Tensor:
+    """Booleans (..., V), true at the k largest; of equal ones the first. Finding needs no sort."""
+    least = logits.topk(k).values[..., -1:]
+    above, equal = logits > least, logits == least
+    wanted = k - above.sum(dim=-1, keepdim=True)
+    return above | (equal & (equal.cumsum(dim=-1) <= wanted))
+
+
+def _nucleus(probabilities: torch.Tensor, p: float) -> torch.Tensor:
+    """The fewest probabilities (..., V), from the largest down, that hold p; rescaled to sum 1."""
+    ranked, order = probabilities.sort(dim=-1, descending=True, stable=True)
+    before = ranked.cumsum(dim=-1) - ranked
+    ranked = ranked.masked_fill(before >= p, 0.0)
+    ranked = ranked / ranked.sum(dim=-1, keepdim=True)
+    return torch.zeros_like(ranked).scatter_(-1, order, ranked)
+
+
+def choose(
+    logits: torch.Tensor, sampling: Sampling, uniforms: Sequence[float]
+) -> torch.Tensor:
+    """The next token (B,) of each row of logits (B, V), given one number in [0, 1) a row.
+
+    At temperature 0 it is the first of the largest logits, and no distribution is worked out.
+
+    Raises:
+        ValueError: if the logits hold NaN.
+    """
+    if sampling.temperature == 0:
+        _check_numbers(logits)
+        return logits.argmax(dim=-1)
+    probabilities = next_token_probabilities(
+        logits, sampling.temperature, sampling.top_k, sampling.top_p
+    )
+    return draw(probabilities, uniforms)
 
 
 def control_repetition(
@@ -128,3 +159,8 @@ def draw(probabilities: torch.Tensor, uniforms: Sequence[float]) -> torch.Tensor
     cumulative = cumulative / cumulative[:, -1:]
     points = torch.tensor(uniforms, dtype=torch.float64).unsqueeze(1)
     return torch.searchsorted(cumulative, points, right=True).squeeze(1)
+
+
+def _check_numbers(logits: torch.Tensor) -> None:
+    if logits.isnan().any():
+        raise ValueError("logits must be numbers: got NaN, so the model's weights are broken.")

@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from llmlab.models.checks import check_dropout, check_heads, check_sizes
+from llmlab.models.linear import Linear
 from llmlab.models.positions import AttentionPosition
 
 
@@ -107,12 +108,13 @@ class MultiHeadAttention(nn.Module):
         check_heads(width, heads)
         check_dropout(dropout)
         self.heads = heads
+        self.head_width = width // heads
         self.causal = causal
         self.position = position
         self.dropout = dropout
         # One matrix for all three of all heads: one large product is faster than 3H small ones.
-        self.query_key_value = nn.Linear(width, 3 * width, bias=bias)
-        self.output = nn.Linear(width, width, bias=bias)
+        self.query_key_value = Linear(width, 3 * width, bias=bias)
+        self.output = Linear(width, width, bias=bias)
         self.output_dropout = nn.Dropout(dropout)
         self.recorder: Callable[[torch.Tensor], None] | None = None  # see record_attention
         self.head_scale: torch.Tensor | None = None  # (H, 1, 1), see ablate_head
@@ -130,10 +132,11 @@ class MultiHeadAttention(nn.Module):
         Raises:
             TypeError, ValueError: if the mask is not boolean or does not fit.
         """
-        batch, time, width = x.shape
+        batch, time, _ = x.shape
         start = 0 if cache is None else cache.length
-        q, k, v = self.query_key_value(x).split(width, dim=-1)  # (B, T, D) each
-        q, k, v = (part.view(batch, time, self.heads, -1).transpose(1, 2) for part in (q, k, v))
+        q, k, v = self.query_key_value(x).chunk(3, dim=-1)  # (B, T, D) each
+        split = (batch, time, -1, self.head_width)  # as many heads as this process has: tensor.py
+        q, k, v = (part.view(split).transpose(1, 2) for part in (q, k, v))  # (B, H, T, K)
         if self.position is not None:
             q, k = self.position.rotate(q, k, start)
         if cache is not None:
@@ -141,7 +144,7 @@ class MultiHeadAttention(nn.Module):
         out = self._attend(q, k, v, mask)  # (B, H, T, K)
         if self.head_scale is not None:
             out = out * self.head_scale
-        out = out.transpose(1, 2).reshape(batch, time, width)
+        out = out.transpose(1, 2).flatten(2)  # (B, T, D)
         return self.output_dropout(self.output(out))
 
     def _attend(self, q, k, v, mask: torch.Tensor | None) -> torch.Tensor:

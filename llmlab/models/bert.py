@@ -17,6 +17,7 @@ from llmlab.models.checks import check_dropout, check_heads, check_sizes
 from llmlab.models.embedding import TokenEmbedding, check_length
 from llmlab.models.feed_forward import FeedForward, gelu
 from llmlab.models.gpt import normal_weights
+from llmlab.models.linear import Linear
 from llmlab.models.norms import LayerNorm
 from llmlab.models.positions import LearnedPositions
 
@@ -117,7 +118,7 @@ class MaskedTokenHead(nn.Module):
 
     def __init__(self, vocab_size: int, width: int):
         super().__init__()
-        self.transform = nn.Linear(width, width)
+        self.transform = Linear(width, width)
         self.norm = LayerNorm(width, epsilon=EPSILON)
         self.bias = nn.Parameter(torch.zeros(vocab_size))
 

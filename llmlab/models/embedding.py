@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from llmlab.models.checks import check_sizes
+from llmlab.models.linear import linear
 
 
 class TokenEmbedding(nn.Embedding):
@@ -43,8 +43,8 @@ class TokenEmbedding(nn.Embedding):
             ) from None
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
-        """The scores (B, T, V) of vectors (B, T, D) against every token's vector."""
-        return F.linear(x, self.weight)
+        """The scores (..., V) of vectors (..., D) against every token's vector."""
+        return linear(x, self.weight)
 
 
 def check_length(time: int, context: int, cached: int = 0) -> None:

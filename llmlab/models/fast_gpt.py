@@ -117,8 +117,7 @@ class FastGPT(nn.Module):
         Raises:
             TypeError, ValueError: if the tokens are not whole numbers below V, or too many.
         """
-        logits = self.head.logits(self.features(tokens)).float()
-        return LOGIT_CAP * torch.tanh(logits / LOGIT_CAP)
+        return self.logits(self.features(tokens))
 
     def features(self, tokens: torch.Tensor) -> torch.Tensor:
         """The last hidden states (B, T, D), from which logits or another head are computed."""
@@ -127,6 +126,10 @@ class FastGPT(nn.Module):
         for block in self.blocks:
             x = block(x)
         return self.norm(x)
+
+    def logits(self, features: torch.Tensor) -> torch.Tensor:
+        """The logits (..., V) of hidden states (..., D)."""
+        return LOGIT_CAP * torch.tanh(self.head.logits(features).float() / LOGIT_CAP)
 
     def _initialise(self) -> None:
         for block in self.blocks:

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from llmlab.models.checks import check_choice, check_dropout, check_sizes
+from llmlab.models.linear import Linear
 
 gelu = F.gelu
 """x Φ(x), exactly; BERT's. Hendrycks and Gimpel 2016."""
@@ -53,9 +54,9 @@ class FeedForward(nn.Module):
         super().__init__()
         check_sizes(width=width, hidden=hidden)
         check_dropout(dropout)
-        self.expand = nn.Linear(width, hidden, bias=bias)
+        self.expand = Linear(width, hidden, bias=bias)
         self.activation = activation
-        self.output = nn.Linear(hidden, width, bias=bias)
+        self.output = Linear(hidden, width, bias=bias)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -73,8 +74,8 @@ class SwiGLU(nn.Module):
         super().__init__()
         check_sizes(width=width, hidden=hidden)
         check_dropout(dropout)
-        self.expand = nn.Linear(width, 2 * hidden, bias=bias)
-        self.output = nn.Linear(hidden, width, bias=bias)
+        self.expand = Linear(width, 2 * hidden, bias=bias)
+        self.output = Linear(hidden, width, bias=bias)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

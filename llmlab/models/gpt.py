@@ -110,7 +110,7 @@ class GPT(nn.Module):
         Raises:
             TypeError, ValueError: if the tokens are not such numbers, or too many.
         """
-        return self.token_embedding.logits(self.features(tokens, cache))
+        return self.logits(self.features(tokens, cache))
 
     def features(self, tokens: torch.Tensor, cache: Sequence | None = None) -> torch.Tensor:
         """The last hidden states (B, T, D), from which logits or another head are computed."""
@@ -123,6 +123,10 @@ class GPT(nn.Module):
         for layer, block in enumerate(self.blocks):
             x = block(x, cache=None if cache is None else cache[layer])
         return self.norm(x)
+
+    def logits(self, features: torch.Tensor) -> torch.Tensor:
+        """The logits (..., V) of hidden states (..., D)."""
+        return self.token_embedding.logits(features)
 
     def embed(self, tokens: torch.Tensor, start: int = 0) -> torch.Tensor:
         """What the first block reads, (B, T, D): token vectors, plus positions if those are added.

@@ -60,9 +60,13 @@ class GRULanguageModel(nn.Module):
         Raises:
             TypeError, ValueError: if the tokens are not (B, T) whole numbers below V.
         """
-        return self.token_embedding.logits(self.features(tokens))
+        return self.logits(self.features(tokens))
 
     def features(self, tokens: torch.Tensor) -> torch.Tensor:
         """The state (B, T, D) after each token."""
         states, _ = self.recurrence(self.token_embedding(tokens))
         return self.dropout(states)
+
+    def logits(self, features: torch.Tensor) -> torch.Tensor:
+        """The logits (..., V) of states (..., D)."""
+        return self.token_embedding.logits(features)

@@ -1,0 +1,51 @@
+"""A linear layer that is quick for a few vectors too, as when a model writes token by token.
+
+A product with many vectors keeps the cores calculating. A product with one vector uses each weight
+once, so it takes as long as reading the weights from memory, and one core cannot draw all that
+memory gives. Yet the library of matrix products leaves such a skinny product to one core. Cutting
+the matrix into one slice a thread, as a batch of smaller products, lets every core read.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+FEW_VECTORS = 64
+MANY_WEIGHTS = 1 << 18  # a megabyte: what lies in a core's cache needs no second reader
+
+
+class Linear(nn.Linear):
+    """``torch.nn.Linear``, through :func:`linear`: vectors (..., D) to (..., N)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x Wᵀ + b."""
+        return linear(x, self.weight, self.bias)
+
+
+def linear(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    """x Wᵀ + b for vectors x (..., D), a weight W (N, D) and a bias b (N,); returns (..., N).
+
+    On a CPU, without gradients, a few vectors meet a large matrix slice by slice; otherwise this is
+    ``torch.nn.functional.linear``. The results differ in the last bits, as sums in another order.
+    """
+    few = not torch.is_grad_enabled() and x.shape[:-1].numel() <= FEW_VECTORS
+    if few and weight.numel() >= MANY_WEIGHTS and weight.is_cpu and weight.dtype == torch.float32:
+        return _in_slices(x, weight, bias, torch.get_num_threads())
+    return F.linear(x, weight, bias)
+
+
+def _in_slices(x, weight, bias, slices: int) -> torch.Tensor:
+    outputs, width = weight.shape
+    each = outputs // slices
+    rows = x.reshape(-1, width)  # (M, D)
+    batch = weight[: slices * each].view(slices, each, width)
+    out = torch.bmm(batch, rows.mT.expand(slices, -1, -1)).flatten(0, 1).mT  # (M, N)
+    if slices * each < outputs:
+        out = torch.cat([out, F.linear(rows, weight[slices * each :])], dim=1)
+    if bias is not None:
+        out = out + bias
+    return out.reshape(*x.shape[:-1], outputs)
