@@ -99,9 +99,7 @@ def _nucleus(probabilities: torch.Tensor, p: float) -> torch.Tensor:
     return torch.zeros_like(ranked).scatter_(-1, order, ranked)
 
 
-def choose(
-    logits: torch.Tensor, sampling: Sampling, uniforms: Sequence[float]
-) -> torch.Tensor:
+def choose(logits: torch.Tensor, sampling: Sampling, uniforms: Sequence[float]) -> torch.Tensor:
     """The next token (B,) of each row of logits (B, V), given one number in [0, 1) a row.
 
     At temperature 0 it is the first of the largest logits, and no distribution is worked out.

@@ -24,9 +24,7 @@ class Linear(nn.Linear):
         return linear(x, self.weight, self.bias)
 
 
-def linear(
-    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
-) -> torch.Tensor:
+def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
     """x Wᵀ + b for vectors x (..., D), a weight W (N, D) and a bias b (N,); returns (..., N).
 
     On a CPU, without gradients, a few vectors meet a large matrix slice by slice; otherwise this is

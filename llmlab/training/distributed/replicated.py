@@ -23,8 +23,7 @@ class Replicated(Processes):
     ) -> tuple[nn.Module, nn.Module]:
         """The model itself is trained, and called through the wrapper that averages."""
         self._model = model.to(device)
-        # buffers are tables of positions here, the same everywhere and for ever
-        self._wrapper = DistributedDataParallel(self._model, broadcast_buffers=False)
+        self._wrapper = DistributedDataParallel(self._model)
         return self._model, self._wrapper
 
     @contextmanager
