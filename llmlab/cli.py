@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 
 from llmlab import __version__
@@ -18,8 +20,9 @@ from llmlab.commands.reporting import (
     EXIT_INTERRUPTED,
     EXIT_USAGE,
     UsageError,
+    complain,
+    first_of_machine,
     say,
-    sentence,
 )
 
 _EPILOG = """\
@@ -39,7 +42,8 @@ LLMLAB_CACHE sets where fetched texts are kept; LLMLAB_DEBUG=1 shows tracebacks.
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code, and raises nothing."""
     try:
-        arguments = build_parser().parse_args(argv)
+        with nullcontext() if first_of_machine() else redirect_stderr(io.StringIO()):
+            arguments = build_parser().parse_args(argv)
     except SystemExit as stop:  # argparse has spoken: 0 after --help, 2 after an error
         return int(stop.code or 0)
     module, function = arguments.run.split(":")
@@ -57,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("LLMLAB_DEBUG") == "1":
             raise
-        say(f"llmlab {arguments.command}: {sentence(error)}")
+        complain(arguments.command, error)
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
 
 
@@ -111,7 +115,8 @@ def _add_train(commands) -> None:
         "  llmlab train\n"
         "  llmlab train --corpus basic-english --tokenizer bpe --vocab-size 512\n"
         "  llmlab train --corpus my_notes.txt --steps 500 --out runs/notes\n"
-        "  llmlab train --layers 2 --heads 2 --width 64 --position rotary --seed 1\n\n"
+        "  llmlab train --layers 2 --heads 2 --width 64 --position rotary --seed 1\n"
+        "  torchrun --nproc-per-node 2 -m llmlab train --parallel fsdp\n\n"
         "Ctrl-C stops with a checkpoint; `llmlab resume` goes on from it.",
     )
     parser.add_argument(
@@ -138,6 +143,7 @@ def _add_train(commands) -> None:
     )
     parser.add_argument("--seed", type=int, help="everything random follows from it (default 0)")
     parser.add_argument("--device", help="auto, cpu or cuda (default auto)")
+    _add_parallel(parser)
     parser.add_argument(
         "--out", type=Path, metavar="RUN", help="folder to write (default runs/CORPUS-PRESET)"
     )
@@ -154,6 +160,7 @@ def _add_resume(commands) -> None:
     )
     _add_run(parser)
     parser.add_argument("--device", help="auto, cpu or cuda (default: where the run began)")
+    _add_parallel(parser)
 
 
 def _add_generate(commands) -> None:
@@ -261,6 +268,19 @@ def _add_exercises(commands) -> None:
     )
     check.add_argument("id", metavar="ID", help="as in `llmlab exercises`")
     check.add_argument("file", metavar="FILE", help="Python file with the answer")
+
+
+def _add_parallel(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("several processes (started by torchrun)")
+    group.add_argument(
+        "--parallel", help="ddp, fsdp or tensor: what each holds of the model (default ddp)"
+    )
+    group.add_argument(
+        "--tensor-size",
+        type=int,
+        metavar="N",
+        help="with fsdp: processes that share the heads of each layer (default 1)",
+    )
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:

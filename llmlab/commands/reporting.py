@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -33,8 +34,28 @@ def usage_errors(**options: str) -> Iterator[None]:
 
 
 def say(text: str = "") -> None:
-    """A remark to the person watching, on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """A remark to the person watching, on standard error; of several processes, by the first."""
+    if os.environ.get("RANK", "0") == "0":
+        print(text, file=sys.stderr, flush=True)
+
+
+def first_of_machine() -> bool:
+    """Whether this process, of those that torchrun started here, speaks about a mistake of all."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def complain(command: str, error: BaseException) -> None:
+    """Say what went wrong: once on each machine, unless it went wrong in one process alone.
+
+    What is asked for wrongly is wrong in every process, and so is a training that diverges.
+    """
+    of_all = isinstance(error, (UsageError, ValueError, TypeError))
+    of_all |= type(error).__name__ == "TrainingDiverged"
+    if first_of_machine():
+        print(f"llmlab {command}: {sentence(error)}", file=sys.stderr, flush=True)
+    elif not of_all and not _left_alone(error):
+        who = f"llmlab {command}, process {os.environ['RANK']}"
+        print(f"{who}: {sentence(error)}", file=sys.stderr, flush=True)
 
 
 def print_json(result: dict | list) -> None:
@@ -62,7 +83,14 @@ def sentence(error: BaseException) -> str:
         return f"could not use{place or ' a file'}: {error.strerror}."
     if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__:
         return "out of memory: try a smaller --batch-size, --context or --width."
+    if _left_alone(error):
+        return "another process of this run has stopped."
     text = " ".join(str(error).split())
     if isinstance(error, (ValueError, TypeError, RuntimeError, UsageError)) and text:
         return text
     return f"unexpected {type(error).__name__}: {text} (LLMLAB_DEBUG=1 shows where)."
+
+
+def _left_alone(error: BaseException) -> bool:
+    """Whether this is how the end of another process shows."""
+    return isinstance(error, RuntimeError) and "closed by peer" in str(error)

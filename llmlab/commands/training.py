@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +31,8 @@ from llmlab.data import (
 )
 from llmlab.inference import generate
 from llmlab.models import build
-from llmlab.training import Run, causal_loss, resume, set_seed, train
+from llmlab.training import Run, causal_loss, choose_parallel, resume, set_seed, train
+from llmlab.training.distributed import Alone
 from llmlab.training.precision import choose_device
 from llmlab.training.presets import Preset, preset
 
@@ -45,10 +47,12 @@ def train_model(arguments: argparse.Namespace) -> int:
         recipe = _recipe(arguments)
         corpus = load_corpus(recipe.corpus)
         parts = corpus.split()
+    parallel = _parallel(arguments)
     folder = arguments.out or Path("runs") / f"{Path(corpus.name).stem}-{recipe.name}"
-    check_free(folder, arguments.force)
+    if parallel.chief:
+        check_free(folder, arguments.force)
     say(f"Reading {corpus.name}: {len(corpus):,} characters. {corpus.credit}".rstrip())
-    with usage_errors():
+    with usage_errors(batch_size="--batch-size"):
         tokenizer = _tokenizer(recipe, corpus, parts[0])
         set_seed(recipe.train.seed)
         model = build(recipe.model_config(tokenizer.vocab_size))
@@ -60,8 +64,10 @@ def train_model(arguments: argparse.Namespace) -> int:
             seed=recipe.train.seed,
         )
         batches, evaluate = _inputs(data, tokenizer, parts)
-    with claimed(folder, arguments.force):
-        write_inputs(folder, data, tokenizer)
+        parallel.check(model, batches[0])
+    with _claimed(folder, arguments, parallel):
+        if parallel.chief:
+            write_inputs(folder, data, tokenizer)
         say(f"Training {recipe.train.steps:,} steps into {folder}; Ctrl-C stops, and keeps it.")
         run = train(
             model,
@@ -71,8 +77,10 @@ def train_model(arguments: argparse.Namespace) -> int:
             evaluate=evaluate,
             folder=folder,
             name=folder.name,
+            parallel=parallel,
         )
-    return _report(folder, model, tokenizer, run, parts[1], arguments.json)
+    parallel.close()
+    return _report(folder, model, tokenizer, run, parts[1], arguments.json, parallel.chief)
 
 
 def resume_model(arguments: argparse.Namespace) -> int:
@@ -80,14 +88,35 @@ def resume_model(arguments: argparse.Namespace) -> int:
     if arguments.device is not None:
         with usage_errors():
             choose_device(arguments.device)
+    parallel = _parallel(arguments)
     folder = RunFolder(arguments.folder)
     data, tokenizer = folder.data, folder.tokenizer()
     parts = data.load()
     batches, evaluate = _inputs(data, tokenizer, parts)
     model, run = resume(
-        arguments.folder, batches, causal_loss, evaluate=evaluate, device=arguments.device
+        arguments.folder,
+        batches,
+        causal_loss,
+        evaluate=evaluate,
+        device=arguments.device,
+        parallel=parallel,
     )
-    return _report(arguments.folder, model, tokenizer, run, parts[1], arguments.json)
+    parallel.close()
+    where = arguments.folder
+    return _report(where, model, tokenizer, run, parts[1], arguments.json, parallel.chief)
+
+
+def _parallel(arguments: argparse.Namespace) -> Alone:
+    """How the processes that torchrun started work together."""
+    with usage_errors(parallel="--parallel", tensor_size="--tensor-size"):
+        return choose_parallel(arguments.parallel, arguments.tensor_size)
+
+
+def _claimed(
+    folder: Path, arguments: argparse.Namespace, parallel: Alone
+) -> AbstractContextManager[None]:
+    """One process makes room for the run."""
+    return claimed(folder, arguments.force) if parallel.chief else nullcontext()
 
 
 def _recipe(arguments: argparse.Namespace) -> Preset:
@@ -131,9 +160,17 @@ def _lasting(corpus: str) -> str:
 
 
 def _report(
-    folder: Path, model, tokenizer: Tokenizer, run: Run, held_back: Corpus, as_json: bool
+    folder: Path,
+    model,
+    tokenizer: Tokenizer,
+    run: Run,
+    held_back: Corpus,
+    as_json: bool,
+    speaks: bool,
 ) -> int:
     """Say how it went, what the model knows and writes, and what to do next."""
+    if not speaks:
+        return EXIT_INTERRUPTED if run.interrupted else 0
     again = f"llmlab resume {folder}"
     if run.interrupted:
         if as_json:

@@ -108,6 +108,7 @@ class MultiHeadAttention(nn.Module):
         check_heads(width, heads)
         check_dropout(dropout)
         self.heads = heads
+        self.head_width = width // heads
         self.causal = causal
         self.position = position
         self.dropout = dropout
@@ -131,10 +132,11 @@ class MultiHeadAttention(nn.Module):
         Raises:
             TypeError, ValueError: if the mask is not boolean or does not fit.
         """
-        batch, time, width = x.shape
+        batch, time, _ = x.shape
         start = 0 if cache is None else cache.length
-        q, k, v = self.query_key_value(x).split(width, dim=-1)  # (B, T, D) each
-        q, k, v = (part.view(batch, time, self.heads, -1).transpose(1, 2) for part in (q, k, v))
+        q, k, v = self.query_key_value(x).chunk(3, dim=-1)  # (B, T, D) each
+        split = (batch, time, -1, self.head_width)  # as many heads as this process has: tensor.py
+        q, k, v = (part.view(split).transpose(1, 2) for part in (q, k, v))  # (B, H, T, K)
         if self.position is not None:
             q, k = self.position.rotate(q, k, start)
         if cache is not None:
@@ -142,7 +144,7 @@ class MultiHeadAttention(nn.Module):
         out = self._attend(q, k, v, mask)  # (B, H, T, K)
         if self.head_scale is not None:
             out = out * self.head_scale
-        out = out.transpose(1, 2).reshape(batch, time, width)
+        out = out.transpose(1, 2).flatten(2)  # (B, T, D)
         return self.output_dropout(self.output(out))
 
     def _attend(self, q, k, v, mask: torch.Tensor | None) -> torch.Tensor:

@@ -12,6 +12,7 @@ from llmlab.training.checkpoints import (
     save_checkpoint,
 )
 from llmlab.training.config import TrainConfig
+from llmlab.training.distributed import choose_parallel
 from llmlab.training.loop import TrainingDiverged
 from llmlab.training.objectives import causal_loss, masked_loss
 from llmlab.training.presets import PRESETS, Preset, preset
@@ -28,6 +29,7 @@ __all__ = [
     "TrainConfig",
     "TrainingDiverged",
     "causal_loss",
+    "choose_parallel",
     "latest_checkpoint",
     "load_model",
     "load_weights",

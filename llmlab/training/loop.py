@@ -11,9 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from llmlab.training.checkpoints import latest_checkpoint, save_checkpoint
+from llmlab.training.checkpoints import save_checkpoint
 from llmlab.training.interrupts import interrupts_held
-from llmlab.training.optimizers import optimizer_tensors
 from llmlab.training.progress import Progress
 from llmlab.training.records import RecordWriter, Run
 from llmlab.training.seeds import seed_step
@@ -50,20 +49,31 @@ class Loop:
         progress: bool,
     ) -> None:
         self.stepper, self.batches, self.run = stepper, batches, run
-        self.config, self.model = stepper.config, stepper.model
+        self.config, self.model, self.parallel = stepper.config, stepper.model, stepper.parallel
         self.evaluate, self.callbacks = evaluate, callbacks
         self.folder = None if folder is None else Path(folder)
-        self.progress = Progress(self.config.steps, progress)
+        self.progress = Progress(self.config.steps, progress and self.parallel.chief)
         self.record: RecordWriter | None = None
         self.steps_per_fetch = _steps_per_fetch(stepper.device)
         self.pending: list[StepResult] = []
         self.done = self.tokens = 0
-        self.saved = -1
+        self.saved: int | None = None
         self.seconds = self.clock = 0.0
 
-    def go(self, done: int = 0, tokens: int = 0, seconds: float = 0.0) -> Run:
-        """Train from step ``done`` to the end, or to an interruption."""
-        self.done, self.tokens, self.seconds = done, tokens, seconds
+    def go(
+        self, done: int = 0, tokens: int = 0, seconds: float = 0.0, saved: int | None = None
+    ) -> Run:
+        """Train from step ``done`` to the end, or to an interruption.
+
+        ``saved`` is the step of the checkpoint in the folder, None if there is none.
+        """
+        self.done, self.tokens, self.seconds, self.saved = done, tokens, seconds, saved
+        with self.parallel.hold_interrupts() as self.stop_if_interrupted:
+            self._train()
+            self.stepper.gather().to(self.stepper.device).eval()
+        return self.run
+
+    def _train(self) -> None:
         outcome = ""
         try:
             self._begin()
@@ -79,13 +89,12 @@ class Loop:
             if self.record is not None:
                 self.record.close()
             self.progress.close(self.run.lines[-1] if self.run.lines else None, outcome)
-        return self.run
 
     def _begin(self) -> None:
         if self.folder is not None:
-            self.saved = self.done if latest_checkpoint(self.folder) else -1
             self._save()  # now, so that a run killed in its first steps can be resumed too
-            self.record = RecordWriter(self.folder / RECORD_NAME, self.run)
+            if self.parallel.chief:
+                self.record = RecordWriter(self.folder / RECORD_NAME, self.run)
         if not self.run.lines:
             line = {"step": 0, "tokens": 0, "seconds": 0.0}
             if evaluated := self._evaluate():
@@ -110,6 +119,7 @@ class Loop:
                     callback(self.model, line)
             if self._is_due(self.config.checkpoint_every):
                 self._save()
+            self.stop_if_interrupted()
             self.clock = time.perf_counter()
 
     def _fetch_is_due(self) -> bool:
@@ -155,7 +165,7 @@ class Loop:
             what = "gradient norm"
         else:
             return
-        kept = f" The checkpoint of step {self.saved} is kept." if self.saved >= 0 else ""
+        kept = "" if self.saved is None else f" The checkpoint of step {self.saved} is kept."
         raise TrainingDiverged(step + 1, what, kept)
 
     def _evaluate_into(self, lines: list[dict[str, Any]]) -> None:
@@ -184,6 +194,12 @@ class Loop:
     def _save(self) -> None:
         if self.folder is None or self.saved == self.done:
             return
+        whole, memory = self.stepper.gather(), self.stepper.memory()  # every process takes part
+        if self.parallel.chief:
+            self._write(whole, memory)
+        self.saved = self.done
+
+    def _write(self, whole: nn.Module, memory: dict[str, Tensor]) -> None:
         if self.record is not None:
             self.record.sync()
         state = {
@@ -192,9 +208,7 @@ class Loop:
             "seconds": self.seconds,
             "scaler": self.stepper.scaler.state_dict(),
         }
-        memory = optimizer_tensors(self.stepper.optimizers, self.model)
-        save_checkpoint(self.folder, self.model, step=self.done, optimizer=memory, training=state)
-        self.saved = self.done
+        save_checkpoint(self.folder, whole, step=self.done, optimizer=memory, training=state)
 
     def _stop_early(self) -> None:
         if self.pending:

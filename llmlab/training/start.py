@@ -22,8 +22,10 @@ from llmlab.training.checkpoints import (
     read_tensors,
 )
 from llmlab.training.config import TrainConfig
+from llmlab.training.distributed import Alone, choose_parallel
 from llmlab.training.loop import RECORD_NAME, Callback, Evaluate, Loop
-from llmlab.training.optimizers import load_optimizer_tensors
+from llmlab.training.optimizers.groups import trainable
+from llmlab.training.precision import choose_device
 from llmlab.training.records import Run
 from llmlab.training.seeds import set_seed
 from llmlab.training.step import LossFunction, Stepper
@@ -40,6 +42,7 @@ def train(
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
     name: str = "",
+    parallel: Alone | None = None,
 ) -> Run:
     """Train ``model`` in place and return the record of the run.
 
@@ -54,28 +57,37 @@ def train(
     The global random generators (Python, NumPy, PyTorch) are seeded with ``config.seed`` at the
     start and anew in each step; seed them yourself before building the model.
 
+    Started by ``torchrun``, the processes share each batch as ``parallel`` says, data parallel
+    unless given (see :func:`choose_parallel`). The outcome is that of one process up to rounding,
+    and without dropout, which falls elsewhere. Each of them calls ``train`` with the same
+    arguments, evaluates and runs the callbacks; the first alone reports and writes. With pieces of
+    a model in each process, ``evaluate`` and the callbacks get one that all of them must call
+    alike; ``model`` itself is whole again at the end.
+
     Interrupting (Ctrl-C, a stopped cell) leaves the model as the last finished step left it, writes
     a checkpoint if there is a folder, and returns the run with ``interrupted=True``.
 
     Raises TrainingDiverged if the loss is not finite, CheckpointError if the folder already holds a
     run or cannot be written, ValueError or TypeError for unusable arguments.
     """
+    parallel = choose_parallel() if parallel is None else parallel
     _check_batches(batches, config)
-    set_seed(config.seed)
-    stepper = Stepper(model, loss_fn, config)
-    run = Run(
-        config,
-        model=describe_model(model),
-        name=name,
-        parameters=sum(p.numel() for p in stepper.parameters),
-        device=_device_name(stepper.device),
-        version=__version__,
-        torch=torch.__version__,
-    )
+    parallel.check(model, batches[0])
     if folder is not None and latest_checkpoint(folder) is not None:
         raise CheckpointError(
             f"folder {folder} already holds a run; continue it with resume, or choose another."
         )
+    set_seed(config.seed)
+    stepper = Stepper(model, loss_fn, config, parallel)
+    run = Run(
+        config,
+        model=describe_model(model),
+        name=name,
+        parameters=sum(p.numel() for p in trainable(model)),
+        device=parallel.describe(_device_name(stepper.device)),
+        version=__version__,
+        torch=torch.__version__,
+    )
     return Loop(stepper, batches, run, folder, evaluate, callbacks, progress).go()
 
 
@@ -89,13 +101,14 @@ def resume(
     evaluate: Evaluate | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
+    parallel: Alone | None = None,
 ) -> tuple[nn.Module, Run]:
     """Continue the run in ``folder`` from its newest checkpoint, and return model and record.
 
     Given the batches and the loss of the original call, the outcome is bit for bit that of a run
     that was never stopped (same machine, CPU); a finished run is returned as it is. ``model`` is
     needed only for a class that ``llmlab.models.build`` does not know; ``device`` replaces the one
-    the run began on.
+    the run began on. The number of processes and ``parallel`` need not be those of the beginning.
 
     Raises CheckpointError if there is no usable checkpoint.
     """
@@ -104,19 +117,21 @@ def resume(
     model = load_model(checkpoint) if model is None else load_weights(model, checkpoint)
     state = read_json(checkpoint / "training.json")
     run = Run.load(folder / RECORD_NAME)
-    if device is not None:
+    if device is None:
+        _check_device(run.config.device, folder)
+    else:
         run.config = replace(run.config, device=device)
+    parallel = choose_parallel() if parallel is None else parallel
     _check_batches(batches, run.config)
+    parallel.check(model, batches[0])
     run.lines = [line for line in run.lines if line["step"] <= state["step"]]
     run.interrupted = False
     set_seed(run.config.seed)
-    stepper = Stepper(model, loss_fn, run.config)
-    load_optimizer_tensors(
-        stepper.optimizers, model, read_tensors(checkpoint, "optimizer.safetensors")
-    )
+    stepper = Stepper(model, loss_fn, run.config, parallel)
+    stepper.load_memory(read_tensors(checkpoint, "optimizer.safetensors"))
     stepper.scaler.load_state_dict(state["scaler"])
     loop = Loop(stepper, batches, run, folder, evaluate, callbacks, progress)
-    return model, loop.go(state["step"], state["tokens"], state["seconds"])
+    return model, loop.go(state["step"], state["tokens"], state["seconds"], saved=state["step"])
 
 
 def _check_batches(batches: Any, config: TrainConfig) -> None:
@@ -130,6 +145,16 @@ def _check_batches(batches: Any, config: TrainConfig) -> None:
         raise ValueError(
             f"batches must hold at least steps × accumulate = {needed} batches: got {len(batches)}."
         )
+
+
+def _check_device(name: str, folder: Path) -> None:
+    try:
+        choose_device(name)
+    except ValueError as error:
+        raise ValueError(
+            f"the run in {folder} is on device={name!r}, which this machine does not have: resume "
+            "it with device='cpu' (llmlab resume RUN --device cpu)."
+        ) from error
 
 
 def _device_name(device: torch.device) -> str:

@@ -11,8 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from llmlab.training.config import TrainConfig
-from llmlab.training.optimizers import make_optimizers
-from llmlab.training.precision import choose_device, choose_precision
+from llmlab.training.distributed import Alone
+from llmlab.training.nested import count_tokens, move
+from llmlab.training.optimizers import (
+    load_optimizer_tensors,
+    make_optimizers,
+    optimizer_tensors,
+)
+from llmlab.training.precision import choose_precision
 from llmlab.training.schedules import learning_rate
 from llmlab.training.seeds import seed_step
 
@@ -36,18 +42,31 @@ class Stepper:
 
     ``compute`` fills the gradients of one update and ``apply`` changes the weights, so that a
     caller can look at the loss in between. Everything random in a step depends on (seed, step).
+
+    Where several processes share the work (``parallel``), ``model`` is what this one trains of it
+    and ``parameters`` are the pieces that its optimizers move. ``gather`` and ``memory`` give the
+    whole; each process must call them.
     """
 
-    def __init__(self, model: nn.Module, loss_fn: LossFunction, config: TrainConfig) -> None:
-        self.config, self.loss_fn, self.model = config, loss_fn, model
-        self.device = choose_device(config.device)
+    def __init__(
+        self,
+        model: nn.Module,
+        loss_fn: LossFunction,
+        config: TrainConfig,
+        parallel: Alone | None = None,
+    ) -> None:
+        self.config, self.loss_fn, self.parallel = config, loss_fn, parallel or Alone()
+        self.device = self.parallel.device(config.device)
         self.precision = choose_precision(config.precision, self.device)
-        model.to(self.device)
-        self.optimizers = make_optimizers(model, config)
+        self.optimizers = make_optimizers(model, config, self.parallel)
         self.groups = [group for each in self.optimizers for group in each.param_groups]
+        names = {parameter: name for name, parameter in model.named_parameters()}
+        moved = [names[p] for group in self.groups for p in group["params"]]
+        self.model, self._called = self.parallel.place(model, self.optimizers, self.device)
         self.parameters = [p for group in self.groups for p in group["params"]]
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision.needs_scaler)
-        self._callable = None if config.compile else model
+        self._named = dict(zip(moved, self.parameters, strict=True))
+        self.scaler = self.parallel.scaler(self.device, self.precision.needs_scaler)
+        self._callable = None if config.compile else self._called
 
     def compute(self, step: int, micro_batches: Sequence[Any]) -> StepResult:
         """Fill the gradients of update ``step`` from one or more micro-batches, and clip them.
@@ -55,7 +74,8 @@ class Stepper:
         Micro-batches are averaged by the ``weight`` among their metrics, equally if they have
         none: the gradient is that of one batch holding them all.
         """
-        batches = [move(batch, self.device) for batch in micro_batches]
+        rows = [self.parallel.rows(batch) for batch in micro_batches]
+        batches = [move(batch, self.device) for batch in rows]
         if not self.model.training:
             self.model.train()
         if self._callable is None:
@@ -63,12 +83,12 @@ class Stepper:
         rate = learning_rate(self.config, step)
         for group in self.groups:
             group["lr"] = rate
-        seed_step(self.config.seed, step, self.device)
+        seed_step(self.config.seed, step, self.device, self.parallel.replica)
         loss, metrics = self._backward(batches)
         for optimizer in self.optimizers:
             self.scaler.unscale_(optimizer)
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.config.clip or float("inf"))
-        return StepResult(step, rate, loss, norm, metrics, sum(map(count_tokens, batches)))
+        norm = self.parallel.clip(self.parameters, self.config.clip or float("inf"))
+        return StepResult(step, rate, loss, norm, metrics, sum(map(count_tokens, micro_batches)))
 
     def apply(self) -> None:
         """Change the weights by the gradients that ``compute`` left."""
@@ -82,21 +102,36 @@ class Stepper:
         for parameter in self.parameters:
             parameter.grad = None
 
+    def gather(self) -> nn.Module:
+        """The whole model, with the weights as the last update left them."""
+        return self.parallel.gather()
+
+    def memory(self) -> dict[str, Tensor]:
+        """What the optimizers remember, whole, by ``<parameter name>/<state name>``."""
+        return optimizer_tensors(self.optimizers, self._named, self.parallel.whole)
+
+    def load_memory(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what ``memory`` returned, or as much of it as this process keeps."""
+        load_optimizer_tensors(self.optimizers, self._named, tensors, self.parallel.piece)
+
     def _backward(self, batches: list[Any]) -> tuple[Tensor, dict[str, Any]]:
-        if len(batches) == 1:
-            loss, metrics = self._forward(self._callable, batches[0])
-            metrics.pop("weight", None)
-            self.scaler.scale(loss).backward()
+        if len(batches) * self.parallel.replicas == 1:
+            with self.parallel.micro_batch(last=True):
+                loss, metrics = self._forward(self._callable, batches[0])
+                metrics.pop("weight", None)
+                self.scaler.scale(loss).backward()
             return loss.detach(), metrics
         shares, losses, all_metrics = [], [], []
         reference = None
-        for batch in batches:
-            loss, metrics = self._forward(self._callable, batch)
-            weight = torch.as_tensor(metrics.pop("weight", 1.0), device=self.device)
-            # relative to the first, so that the scaled gradients of fp16 keep their size
-            reference = weight.clamp(min=1) if reference is None else reference
-            shares.append(weight / reference)
-            self.scaler.scale(loss * shares[-1]).backward()
+        for number, batch in enumerate(batches, start=1):
+            with self.parallel.micro_batch(last=number == len(batches)):
+                loss, metrics = self._forward(self._callable, batch)
+                weight = torch.as_tensor(metrics.pop("weight", 1.0), device=self.device)
+                # relative to the first, so that the scaled gradients of fp16 keep their size
+                if reference is None:
+                    reference = self.parallel.mean(weight.float().clamp(min=1))
+                shares.append(weight / reference)
+                self.scaler.scale(loss * shares[-1]).backward()
             losses.append(loss.detach())
             all_metrics.append(metrics)
         return self._average(torch.stack(shares), losses, all_metrics)
@@ -104,15 +139,16 @@ class Stepper:
     def _average(
         self, shares: Tensor, losses: list[Tensor], all_metrics: list[dict[str, Any]]
     ) -> tuple[Tensor, dict[str, Any]]:
-        total = shares.sum().clamp(min=torch.finfo(shares.dtype).tiny)
+        names = list(all_metrics[0])
+        sums = [shares.sum(), (shares * torch.stack(losses)).sum()]
+        for name in names:
+            sums.append(sum(s * m[name] for s, m in zip(shares, all_metrics, strict=True)))
+        total, loss, *metrics = self.parallel.mean(torch.stack(sums))
+        total = total.clamp(min=torch.finfo(total.dtype).tiny)
         for parameter in self.parameters:
             if parameter.grad is not None:
                 parameter.grad.div_(total)
-        metrics = {
-            name: sum(s * m[name] for s, m in zip(shares, all_metrics, strict=True)) / total
-            for name in all_metrics[0]
-        }
-        return (shares * torch.stack(losses)).sum() / total, metrics
+        return loss / total, {n: m / total for n, m in zip(names, metrics, strict=True)}
 
     def _forward(self, model: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Any]]:
         with self.precision.autocast():
@@ -131,54 +167,22 @@ class Stepper:
 
     def _compiled(self, batch: Any) -> nn.Module:
         """Return the compiled model, or the model itself where compiling does not work."""
-        compiled = torch.compile(self.model)
+        compiled, reason = torch.compile(self._called), ""
         try:
-            loss, _ = self._forward(compiled, batch)
-            loss.backward()
+            with self.parallel.micro_batch(last=True):
+                loss, _ = self._forward(compiled, batch)
+                loss.backward()
         except Exception as error:
             # no C++ compiler, no Triton, an unsupported operation: whatever it is, eager works
             first_line = str(error).strip().partition("\n")[0]
             reason = f"{type(error).__name__}: {first_line}"[:100]
-            print(f"torch.compile did not work here ({reason}); going on.", file=sys.stderr)
-            torch.compiler.reset()
-            compiled = self.model
         self.clear()
-        return compiled
-
-
-def move(batch: Any, device: torch.device) -> Any:
-    """Return a batch (tensor, tuple, list or dictionary of such) with its tensors on ``device``."""
-    if isinstance(batch, Tensor):
-        if batch.device.type == "cpu" and device.type == "cuda":
-            return batch.pin_memory().to(device, non_blocking=True)
-        return batch.to(device)
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(move(part, device) for part in batch))
-    if isinstance(batch, (tuple, list)):
-        return type(batch)(move(part, device) for part in batch)
-    if isinstance(batch, dict):
-        return {name: move(part, device) for name, part in batch.items()}
-    return batch
-
-
-def count_tokens(batch: Any) -> int:
-    """Return how many tokens a batch holds: the size of its first tensor of integers.
-
-    A batch without one (images, say) counts its rows instead.
-    """
-    tensors = list(_tensors(batch))
-    for tensor in tensors:
-        if not tensor.is_floating_point() and not tensor.is_complex():
-            return tensor.numel()
-    return len(tensors[0]) if tensors and tensors[0].ndim else 0
-
-
-def _tensors(batch: Any):
-    if isinstance(batch, Tensor):
-        yield batch
-    elif isinstance(batch, (tuple, list, dict)):
-        for part in batch.values() if isinstance(batch, dict) else batch:
-            yield from _tensors(part)
+        if self.parallel.all(not reason):
+            return compiled
+        if reason and self.parallel.chief:
+            print(f"torch.compile did not work here ({reason}); going on.", file=sys.stderr)
+        torch.compiler.reset()
+        return self._called
 
 
 def _describe(loss: Any) -> str:

@@ -15,7 +15,8 @@ from llmlab.training import (
     masked_loss,
     train,
 )
-from llmlab.training.step import Stepper, count_tokens, move
+from llmlab.training.nested import count_tokens, move
+from llmlab.training.step import Stepper
 
 
 def weights(model):

@@ -9,11 +9,15 @@ from llmlab.training.config import TrainConfig
 from llmlab.training.optimizers.adamw import adamw
 from llmlab.training.optimizers.groups import hidden_matrices, parameter_groups, trainable
 from llmlab.training.optimizers.lion import Lion
-from llmlab.training.optimizers.muon import Muon
+from llmlab.training.optimizers.muon import Muon, Pieces
 
 
-def make_optimizers(model: nn.Module, config: TrainConfig) -> list[Optimizer]:
+def make_optimizers(
+    model: nn.Module, config: TrainConfig, pieces: Pieces | None = None
+) -> list[Optimizer]:
     """Return what ``config.optimizer`` names; "muon" leaves to AdamW all that is no hidden matrix.
+
+    ``pieces`` completes matrices of which a process holds a part (see :class:`Muon`).
 
     Raises ValueError if the model has nothing to train.
     """
@@ -28,5 +32,6 @@ def make_optimizers(model: nn.Module, config: TrainConfig) -> list[Optimizer]:
     others = [parameter for parameter in parameters if id(parameter) not in chosen]
     found: list[Optimizer] = []
     if matrices:
-        found.append(Muon(matrices, config.learning_rate, weight_decay=config.weight_decay))
+        settings = {"weight_decay": config.weight_decay, "pieces": pieces}
+        found.append(Muon(matrices, config.learning_rate, **settings))
     return [*found, adamw(others, config)] if others else found

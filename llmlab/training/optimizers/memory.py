@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
+Convert = Callable[[Tensor, Tensor], Tensor]
 
-def optimizer_tensors(optimizers: Sequence[Optimizer], model: nn.Module) -> dict[str, Tensor]:
-    """Return the optimizers' memory as named tensors: ``<parameter name>/<state name>``."""
-    names = {parameter: name for name, parameter in model.named_parameters()}
+
+def as_it_is(parameter: Tensor, tensor: Tensor) -> Tensor:
+    """What belongs to a parameter that is whole needs no conversion."""
+    return tensor
+
+
+def optimizer_tensors(
+    optimizers: Sequence[Optimizer], named: Mapping[str, Tensor], whole: Convert = as_it_is
+) -> dict[str, Tensor]:
+    """Return the optimizers' memory as named tensors: ``<parameter name>/<state name>``.
+
+    ``named`` are the parameters that the optimizers move. Where those are pieces,
+    ``whole(parameter, tensor)`` completes a tensor that belongs to one.
+    """
+    names = {parameter: name for name, parameter in named.items()}
     return {
-        f"{names[parameter]}/{key}": value
+        f"{names[parameter]}/{key}": whole(parameter, value)
         for optimizer in optimizers
         for parameter, state in optimizer.state.items()
         for key, value in state.items()
@@ -20,13 +33,17 @@ def optimizer_tensors(optimizers: Sequence[Optimizer], model: nn.Module) -> dict
 
 
 def load_optimizer_tensors(
-    optimizers: Sequence[Optimizer], model: nn.Module, tensors: dict[str, Tensor]
+    optimizers: Sequence[Optimizer],
+    named: Mapping[str, Tensor],
+    tensors: dict[str, Tensor],
+    piece: Convert = as_it_is,
 ) -> None:
-    """Put back what :func:`optimizer_tensors` returned.
+    """Put back what :func:`optimizer_tensors` returned, each beside its parameter.
+
+    ``piece(parameter, tensor)`` takes of a tensor what belongs to a parameter that is a piece.
 
     Raises ValueError if a tensor belongs to no parameter that the optimizers move.
     """
-    parameters = dict(model.named_parameters())
     owners = {
         parameter: optimizer
         for optimizer in optimizers
@@ -35,7 +52,7 @@ def load_optimizer_tensors(
     }
     for full_name, tensor in tensors.items():
         name, _, key = full_name.rpartition("/")
-        parameter = parameters.get(name)
+        parameter = named.get(name)
         if parameter not in owners:
             raise ValueError(f"the optimizer state names {name!r}, which the model does not have.")
-        owners[parameter].state[parameter][key] = tensor.to(parameter.device)
+        owners[parameter].state[parameter][key] = piece(parameter, tensor.to(parameter.device))

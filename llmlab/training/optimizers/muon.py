@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -43,6 +43,16 @@ def _polynomial(gram: Tensor) -> Tensor:
     return found
 
 
+class Pieces(Protocol):
+    """Completes a matrix of which this process holds a piece, and cuts it again."""
+
+    def whole(self, parameter: Tensor, piece: Tensor) -> Tensor:
+        """All of the matrix; processes call this together and in the same order."""
+
+    def piece(self, parameter: Tensor, whole: Tensor) -> Tensor:
+        """This process's piece of it."""
+
+
 class Muon(torch.optim.Optimizer):
     """Muon (Jordan et al. 2024), for matrices: the momentum, orthogonalised, is the step.
 
@@ -50,6 +60,9 @@ class Muon(torch.optim.Optimizer):
     made orthogonal. Its entries are then scaled to the size of AdamW's typical step, 0.2 (Liu et
     al. 2025, "Muon is Scalable for LLM Training"), so that one learning rate and one decay serve
     both. Matrices of one shape are stacked and orthogonalised together.
+
+    A piece of a matrix has no directions of its own. Where a parameter is one, ``pieces`` completes
+    its momentum, and takes of the step what belongs to the piece.
 
     Raises:
         ValueError: if a parameter is not a matrix.
@@ -61,8 +74,10 @@ class Muon(torch.optim.Optimizer):
         lr: float = 1e-2,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
+        pieces: Pieces | None = None,
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self.pieces = pieces
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.ndim != 2:
@@ -73,22 +88,33 @@ class Muon(torch.optim.Optimizer):
     def step(self) -> None:
         """Move every matrix that has a gradient."""
         for group in self.param_groups:
-            of_shape: defaultdict[torch.Size, list[Tensor]] = defaultdict(list)
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    of_shape[parameter.shape].append(parameter)
-            for shape, parameters in of_shape.items():
-                directions = self._directions(parameters, group["momentum"])
+            parameters = [p for p in group["params"] if p.grad is not None]
+            of_shape: defaultdict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
+            ahead = self._ahead(parameters, group["momentum"]) if parameters else []
+            for parameter, matrix in zip(parameters, ahead, strict=True):
+                if self.pieces is not None:
+                    matrix = self.pieces.whole(parameter, matrix)
+                of_shape[matrix.shape].append((parameter, matrix))
+            for shape, pairs in of_shape.items():
+                moved, matrices = map(list, zip(*pairs, strict=True))
+                directions = self._directions(moved, matrices)
                 size = 0.2 * math.sqrt(max(shape))  # entries of an orthogonal matrix: 1/√max
-                torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-                torch._foreach_add_(parameters, directions, alpha=-group["lr"] * size)
+                torch._foreach_mul_(moved, 1 - group["lr"] * group["weight_decay"])
+                torch._foreach_add_(moved, directions, alpha=-group["lr"] * size)
 
-    def _directions(self, parameters: list[Tensor], momentum: float) -> list[Tensor]:
+    def _ahead(self, parameters: list[Tensor], momentum: float) -> list[Tensor]:
+        """The momenta, brought up to date, and once more to where they will be (Nesterov)."""
         gradients = [p.grad for p in parameters]
         momenta = [self._momentum(p) for p in parameters]
         torch._foreach_lerp_(momenta, gradients, 1 - momentum)
-        ahead = torch._foreach_lerp(gradients, momenta, momentum)
-        return list(orthogonalise(torch.stack(ahead)).unbind())
+        return torch._foreach_lerp(gradients, momenta, momentum)
+
+    def _directions(self, parameters: list[Tensor], matrices: list[Tensor]) -> list[Tensor]:
+        directions = list(orthogonalise(torch.stack(matrices)).unbind())
+        if self.pieces is None:
+            return directions
+        pairs = zip(parameters, directions, strict=True)
+        return [self.pieces.piece(parameter, direction) for parameter, direction in pairs]
 
     def _momentum(self, parameter: Tensor) -> Tensor:
         state = self.state[parameter]
