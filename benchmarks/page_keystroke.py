@@ -118,7 +118,9 @@ def main() -> None:
         browser.close()
     print("milliseconds a key: median (slowest tenth from)")
     for (text, view, site), costs in sorted(found.items()):
-        print(f"{text:24} {view:15} {median(costs):6.1f} ({quantiles(costs, n=10)[-1]:.1f})  {site}")
+        print(
+            f"{text:24} {view:15} {median(costs):6.1f} ({quantiles(costs, n=10)[-1]:.1f})  {site}"
+        )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import anywidget
 import torch
 import traitlets
 from safetensors.torch import save
@@ -15,6 +14,7 @@ from llmlab.models import GPT
 from llmlab.training import Run
 
 from .sources import source
+from .widget import Widget
 
 ACCEPTED = {"position": "rotary", "norm": "layer", "feed_forward": "gelu"}  # what gpt.js computes
 TOKENIZERS = ("bpe", "byte", "char")
@@ -23,7 +23,7 @@ KNOBS = {"temperature": 0.6, "top_p": 0.9, "seed": 1}
 LENGTH = 100  # tokens written at a press of the button
 
 
-class Microscope(anywidget.AnyWidget):
+class Microscope(Widget):
     """A GPT that answers in the page, without a kernel, on weights rounded to 16 bits.
 
     Four views: *write* continues a text; *look* shows the tokens, what may come next and every
@@ -66,7 +66,6 @@ class Microscope(anywidget.AnyWidget):
     sample = traitlets.Unicode().tag(sync=True)  # what it writes after the text at first
     facts = traitlets.Unicode().tag(sync=True)
     view = traitlets.Unicode("all").tag(sync=True)
-    title = traitlets.Unicode("").tag(sync=True)
     reference = traitlets.Dict().tag(sync=True)  # PyTorch's numbers, to compare the page's with
 
     def __init__(
@@ -89,6 +88,7 @@ class Microscope(anywidget.AnyWidget):
                 raise ValueError(f"model must hold finite weights below 65,520: {name} does not.")
         here = copy.deepcopy(model).cpu().float().eval()  # what the page computes with
         here.load_state_dict(rounded)
+        facts = _facts(run, sum(value.nbytes for value in rounded.values()))
         super().__init__(
             weights=save(rounded),
             config=vars(model.config),
@@ -96,7 +96,8 @@ class Microscope(anywidget.AnyWidget):
             knobs=KNOBS,
             text=text,
             sample=generate(here, tokenizer, text, LENGTH, **KNOBS),
-            facts=_facts(run, sum(value.nbytes for value in rounded.values())),
+            facts=facts,
+            description=f"A GPT that goes on with any text and can be looked into: {facts}",
             view=view,
             title=title,
             reference=_reference(here, tokenizer, text),

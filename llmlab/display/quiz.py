@@ -7,10 +7,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import anywidget
 import traitlets
 
 from .sources import source
+from .widget import Widget
 
 KINDS = ("single", "multiple", "number")
 
@@ -61,7 +61,7 @@ class Question:
             raise ValueError(f"tolerance {about} must not be negative: got {self.tolerance}.")
 
 
-class Quiz(anywidget.AnyWidget):
+class Quiz(Widget):
     """Questions in the page: choose, check, read why, try again. All of it runs in the browser.
 
     What the reader answers is kept there too, under ``name``, a hash of all the words.
@@ -71,7 +71,6 @@ class Quiz(anywidget.AnyWidget):
     _css = source("theme.css", "quiz.css")
 
     name = traitlets.Unicode().tag(sync=True)  # stem of the ids in the page, key of what is kept
-    title = traitlets.Unicode("").tag(sync=True)
     questions = traitlets.List(traitlets.Dict()).tag(sync=True)
 
     def __init__(self, questions: Sequence[Question], *, title: str = "Check yourself"):
@@ -88,7 +87,9 @@ class Quiz(anywidget.AnyWidget):
         ]
         words = [[q.prompt, *(choice.text for choice in q.choices)] for q in questions]
         name = "quiz-" + hashlib.sha256(json.dumps(words).encode()).hexdigest()[:8]
-        super().__init__(name=name, title=title, questions=entries)
+        noun = "question" if len(entries) == 1 else "questions"
+        description = f"A quiz: {len(entries)} {noun}, every answer explained."
+        super().__init__(name=name, title=title, description=description, questions=entries)
 
 
 def _check_number(text: str, about: str) -> None:

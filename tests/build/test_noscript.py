@@ -46,6 +46,28 @@ def test_each_widget_is_followed_by_its_own_words() -> None:
     assert after.startswith("\n<noscript>")
 
 
+def test_a_quiz_is_readable_and_its_answers_are_folded() -> None:
+    choices = [
+        {"text": "`a < b`", "correct": True, "why": "*Less* & less."},
+        {"text": "2 * 3 * 4", "correct": False, "why": "No."},
+    ]
+    typed = {"prompt": "How many?", "kind": "number", "choices": [{**choices[1], "text": "3"}]}
+    questions = [{"prompt": "What is `x`?", "kind": "single", "choices": choices}, typed]
+    text = with_sentences(page(a={"questions": questions, "description": "A quiz: 2 questions."}))
+    after = text.split("<noscript>")[1].split("</noscript>")[0]
+    assert after == (
+        '<p class="llmlab-noscript">A quiz: 2 questions. Checking an answer needs JavaScript, '
+        "reading it does not.</p><ol>"
+        "<li><p>What is <code>x</code>?</p>"
+        "<ul><li><code>a &lt; b</code></li><li>2 * 3 * 4</li></ul>"
+        "<details><summary>The answer, and why</summary>"
+        "<p><code>a &lt; b</code>: <b>Right.</b> <em>Less</em> &amp; less.</p>"
+        "<p>2 * 3 * 4: <b>Wrong.</b> No.</p></details></li>"
+        "<li><p>How many?</p><details><summary>The answer, and why</summary>"
+        "<p>3: <b>Wrong.</b> No.</p></details></li></ol>"
+    )
+
+
 def test_a_second_pass_adds_nothing() -> None:
     once = with_sentences(page(a={"description": "Words."}))
     assert with_sentences(once) == once

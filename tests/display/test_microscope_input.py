@@ -30,6 +30,8 @@ def test_it_leaves_model_and_random_numbers_alone(toy):
         "71,000 parameters in 0.1 MB, trained for 9 steps in 4 s on a CPU (2 threads); "
         "held-out loss 3.45 nats per token."
     )
+    assert widget.description.startswith("A GPT that goes on with any text")
+    assert widget.description.endswith(widget.facts)
     rounded = toy.build()
     rounded.load_state_dict(sent)
     sample = generate(rounded, toy.tokenizer, "ROMEO:", widget.length, **widget.knobs)

@@ -84,7 +84,10 @@ def test_where_no_module_is_compiled_the_bits_are_the_same(page, toy):
             WebAssembly.Module = compile;
             return open(sent).read(tokens).logits;
           };
-          const fast = read(function (bytes) { compiled.push(new Module(bytes)); return compiled[0]; });
+          const fast = read(function (bytes) {
+            compiled.push(new Module(bytes));
+            return compiled[0];
+          });
           const plain = read(function () { throw new Error("not allowed"); });
           WebAssembly.Module = Module;
           return [compiled.length, fast.filter((value, i) => value !== plain[i]).length];

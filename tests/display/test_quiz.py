@@ -11,6 +11,7 @@ def test_a_quiz_carries_its_questions_and_a_lasting_name():
     quizzes = [Quiz([Question("Is it?", [RIGHT, WRONG])]) for _ in range(2)]
     assert quizzes[0].name == quizzes[1].name
     assert quizzes[0].name.startswith("quiz-")
+    assert quizzes[0].description == "A quiz: 1 question, every answer explained."
     assert quizzes[0].name != Quiz([Question("Is it so?", [RIGHT, WRONG])]).name
     assert quizzes[0].questions[0]["choices"][1] == {
         "text": "no",

@@ -100,6 +100,7 @@ def test_index_shows_what_the_model_wrote_without_scripts(browser, address: str)
     page.goto(address + INDEX)
     assert len(page.locator(".llmlab-opening pre").inner_text()) > 100
     assert page.locator(".llmlab-opening pre").is_visible()
+    assert "goes on with the text you begin" in page.locator(".llmlab-noscript").inner_text()
     assert "held-out loss" in page.locator(".llmlab-opening figcaption").inner_text()
     context.close()
 

@@ -18,6 +18,12 @@ def test_every_widget_has_words_where_scripts_are_off(
     page = context.new_page()
     page.goto(address + name)
     words = page.locator(".llmlab-noscript:visible").all_inner_texts()
+    quiz = page.locator(".llmlab-noscript + ol > li")
+    answer = quiz.locator("details > p").first
+    assert quiz.count() >= 4
+    assert not answer.is_visible()
+    quiz.locator("summary").first.click()
+    assert answer.is_visible()
     context.close()
     assert len(words) == widgets
     assert all(len(text) > len("An interactive figure, which needs JavaScript. ") for text in words)

@@ -17,7 +17,12 @@ import nbformat
 TAG = "opening"
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
-FORM = {"view": "write", "title": "Begin a text, and the model goes on", "facts": ""}
+FORM = {
+    "view": "write",
+    "title": "Begin a text, and the model goes on",
+    "facts": "",
+    "description": "A GPT that goes on with the text you begin: see what it wrote in the chapter.",
+}
 
 
 def opening_page(executed: Mapping[str, Path]) -> str:
