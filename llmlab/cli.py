@@ -275,12 +275,6 @@ def _add_parallel(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--parallel", help="ddp, fsdp or tensor: what each holds of the model (default ddp)"
     )
-    group.add_argument(
-        "--tensor-size",
-        type=int,
-        metavar="N",
-        help="with fsdp: processes that share the heads of each layer (default 1)",
-    )
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:

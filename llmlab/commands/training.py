@@ -108,8 +108,8 @@ def resume_model(arguments: argparse.Namespace) -> int:
 
 def _parallel(arguments: argparse.Namespace) -> Alone:
     """How the processes that torchrun started work together."""
-    with usage_errors(parallel="--parallel", tensor_size="--tensor-size"):
-        return choose_parallel(arguments.parallel, arguments.tensor_size)
+    with usage_errors(parallel="--parallel"):
+        return choose_parallel(arguments.parallel)
 
 
 def _claimed(

@@ -150,8 +150,10 @@ def main_with_two(root: Path) -> dict:
 
 def main_with_four(root: Path) -> dict:
     return {
-        f"{name}, both": trained(name, choose_parallel("fsdp", tensor_size=2)) for name in TRAININGS
-    } | {"muon, fsdp": trained("muon", choose_parallel("fsdp"))}
+        f"{name}, {way}": trained(name, choose_parallel(way))
+        for name in ("plain", "muon")
+        for way in ("fsdp", "tensor")
+    }
 
 
 def in_processes(number: int, work: Callable[[], None]) -> None:

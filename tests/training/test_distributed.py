@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from llmlab.training import choose_parallel
+from llmlab import cli
+from llmlab.training import Run, choose_parallel
 
 SCRIPT = Path(__file__).with_name("several_processes.py")
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(SCRIPT.parents[2]), "OMP_NUM_THREADS": "1"}
 NAMES = ("plain", "accumulated", "modern", "muon", "uneven weights")
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks its processes")
 
@@ -37,9 +39,13 @@ def root(trainings, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     for name in ("plain", "muon"):
         trainings.stopped(name, folder / f"{name} alone")
-    environment = os.environ | {"PYTHONPATH": str(SCRIPT.parents[2])}
-    command = [sys.executable, str(SCRIPT), "2", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    return shared(2, folder)
+
+
+def shared(processes: int, folder: Path) -> Path:
+    """Run the script in so many processes; it leaves what it found in the folder."""
+    command = [sys.executable, str(SCRIPT), str(processes), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -64,6 +70,18 @@ def test_two_processes_train_as_one(two, alone, name, way):
     assert_same(two[f"{name}, {way}"], alone[name])
 
 
+@pytest.fixture(scope="module")
+def four(tmp_path_factory):
+    return json.loads((shared(4, tmp_path_factory.mktemp("four")) / "4.json").read_text())
+
+
+@pytest.mark.parametrize("way", ["fsdp", "tensor"])
+@pytest.mark.parametrize("name", ["plain", "muon"])
+def test_so_do_four(four, alone, name, way):
+    # 13 rows of the token table over four processes, and one head for each
+    assert_same(four[f"{name}, {way}"], alone[name])
+
+
 @pytest.mark.parametrize("name", ["plain", "muon"])
 @pytest.mark.parametrize("change", ["fsdp then tensor", "alone then fsdp"])
 def test_a_run_is_resumed_by_other_processes(two, alone, name, change):
@@ -86,3 +104,57 @@ def test_a_way_that_is_not_there_or_not_possible_is_refused(monkeypatch):
         choose_parallel("pipeline")
     with pytest.raises(ValueError, match="needs several processes"):
         choose_parallel("fsdp")
+
+
+@pytest.fixture
+def torchrun(tmp_path):
+    """Runs ``llmlab train`` in two processes on a small text; returns what they printed."""
+    text = tmp_path / "play.txt"
+    text.write_text("All the world is a stage, and all the men and women players.\n" * 8)
+    sizes = [
+        "--tokenizer=char",
+        "--layers=1",
+        "--heads=3",
+        "--width=18",
+        "--context=16",
+        "--steps=3",
+    ]
+
+    def run(*more: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+        command += ["-m", "llmlab", "train", f"--corpus={text}", f"--out={tmp_path / 'run'}"]
+        return subprocess.run(
+            [*command, *sizes, *more],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=ENVIRONMENT,
+        )
+
+    return run
+
+
+def test_torchrun_trains_and_one_process_goes_on_with_it(torchrun, tmp_path, capsys):
+    done = torchrun("--parallel=fsdp", "--batch-size=4")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("It writes:") == 1  # one process speaks
+    assert cli.main(["generate", str(tmp_path / "run"), "--prompt=All", "--length=5"]) == 0
+    assert capsys.readouterr().out.startswith("All")
+    assert "2 × cpu" in Run.load(tmp_path / "run" / "run.jsonl").device
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--parallel=fsdp", "--batch-size=5"], "--batch-size must be a multiple of 2"),
+        (["--parallel=tensor", "--batch-size=4"], "heads must be a multiple of 2"),
+    ],
+)
+def test_what_does_not_divide_is_one_sentence_and_leaves_nothing(
+    torchrun, tmp_path, more, sentence
+):
+    done = torchrun(*more)
+    assert done.returncode != 0
+    assert done.stderr.count(sentence) == 1
+    assert "Traceback (most recent call last)" not in done.stderr.partition(sentence)[0]
+    assert not (tmp_path / "run").exists()

@@ -26,14 +26,12 @@ from llmlab.training.distributed.tensor import check_divisible, share_heads
 
 
 class Sharded(Processes):
-    """PyTorch's fully_shard over the replicas, its tensor parallelism within each, or both."""
+    """PyTorch's fully_shard over all processes, or its tensor parallelism within each block."""
 
     @property
     def name(self) -> str:
-        """fsdp, tensor, or both with the number of processes that share a layer."""
-        if self.replicas == 1:
-            return "tensor"
-        return "fsdp" if self.tensor_size == 1 else f"fsdp × {self.tensor_size} tensor"
+        """Which of the two it is."""
+        return "tensor" if self.tensor_size > 1 else "fsdp"
 
     def check(self, model: nn.Module, batch) -> None:
         """Raise ValueError, in every process, if the model or the batch cannot be divided."""
@@ -48,8 +46,10 @@ class Sharded(Processes):
         self._model, self._cut = model, copy.deepcopy(model).to(device)
         sizes, names = (self.replicas, self.tensor_size), ("data", "tensor")
         self._mesh = init_device_mesh(device.type, sizes, mesh_dim_names=names)
-        stacked = share_heads(self._cut, self._mesh["tensor"]) if self.tensor_size > 1 else {}
-        if self.tensor_size == 1 or self.replicas > 1:
+        stacked: dict[str, tuple[int, int]] = {}
+        if self.tensor_size > 1:
+            stacked = share_heads(self._cut, self._mesh["tensor"])
+        else:
             blocks = [module for module in self._cut.modules() if isinstance(module, Block)]
             for module in [*blocks, self._cut]:
                 fully_shard(module, mesh=self._mesh["data"])
