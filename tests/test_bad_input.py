@@ -116,7 +116,7 @@ def test_folder_without_text(refuse, tmp_path):
         ("--layers=0", "layers must be an integer from 1: got layers=0."),
         ("--width=-16", "width must be an integer from 1: got width=-16."),
         ("--context=0", "context must be an integer from 1: got context=0."),
-        ("--batch-size=0", "batch_size must be 1 or more: got 0."),
+        ("--batch-size=0", "--batch-size must be 1 or more: got 0."),
         ("--steps=0", "steps must be an integer of at least 1: got steps=0."),
         ("--learning-rate=-1", "learning_rate must be a finite number"),
         ("--learning-rate=nan", "learning_rate must be a finite number"),
