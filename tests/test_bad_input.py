@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from llmlab import cli
-from llmlab.commands import run_folder
+from llmlab.commands import run_folder, training
 from llmlab.data import artifacts, corpora
 from llmlab.models import GPTConfig, build
 from llmlab.training import checkpoints
@@ -129,6 +129,12 @@ def test_folder_without_text(refuse, tmp_path):
 )
 def test_settings_out_of_range(option: str, words: str, refuse, tmp_path, corpus: Path):
     refuse(train(tmp_path, corpus, option), 2, words)
+
+
+def test_a_model_larger_than_memory_is_not_even_built(refuse, tmp_path, corpus: Path, monkeypatch):
+    monkeypatch.setattr(training, "build", lambda config: pytest.fail("it was built"))
+    sizes = ["--layers=1000", "--heads=128", "--width=16384"]  # 3 trillion weights
+    refuse(train(tmp_path, corpus, *sizes), 2, "the model must fit into the", "GB that are free on")
 
 
 def test_vocabulary_smaller_than_the_bytes(refuse, tmp_path, corpus: Path):

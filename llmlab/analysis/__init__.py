@@ -10,7 +10,9 @@ from llmlab.analysis.counting import (
 from llmlab.analysis.evaluation import Evaluation, evaluate, validation
 from llmlab.analysis.memory import (
     cache_memory,
+    check_memory,
     count_activations,
+    free_memory,
     memory_estimate,
     peak_memory,
 )
@@ -18,11 +20,13 @@ from llmlab.analysis.memory import (
 __all__ = [
     "Evaluation",
     "cache_memory",
+    "check_memory",
     "count_activations",
     "count_flops",
     "count_parameters",
     "evaluate",
     "flop_formula",
+    "free_memory",
     "memory_estimate",
     "parameter_formula",
     "parameter_table",

@@ -93,6 +93,47 @@ def peak_memory(device: str | torch.device = "cpu") -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def free_memory(device: str | torch.device = "cpu") -> int:
+    """Bytes of main memory, or of a GPU's, that are free for new data now.
+
+    Raises:
+        OSError: on a system that this function cannot ask: it reads Linux's ``/proc/meminfo``.
+    """
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except FileNotFoundError:
+        raise OSError(f"free memory cannot be read on {sys.platform}.") from None
+    line = next(x for x in lines if x.startswith("MemAvailable:"))
+    return int(line.split()[1]) * 1024
+
+
+def check_memory(config: GPTConfig, batch_size: int, device: torch.device) -> None:
+    """Refuse, before it is built, a model that cannot be trained in the memory there is.
+
+    Where free memory cannot be read, nothing is refused.
+
+    Raises:
+        ValueError: if it needs more than is free.
+    """
+    parts = memory_estimate(config, batch_size)
+    if device.type == "cuda":
+        parts["activations"] //= 2  # at least: half precision
+    try:
+        free = free_memory(device)
+    except OSError:
+        return
+    needed = sum(parts.values())
+    if needed > free:
+        raise ValueError(
+            f"the model must fit into the {free / 1e9:.1f} GB that are free on {device}: training "
+            f"{_parameters(config):,} weights on {batch_size} × {config.context} tokens takes "
+            f"about {needed / 1e9:.1f} GB; choose fewer layers, a smaller width or a smaller batch."
+        )
+
+
 def _parameters(config: GPTConfig) -> int:
     """``count_parameters`` of the model, without having to build it."""
     width, bias = config.width, int(config.bias)

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from llmlab.analysis import validation
+from llmlab.analysis import check_memory, validation
 from llmlab.commands.reporting import EXIT_INTERRUPTED, print_json, say, usage_errors
 from llmlab.commands.run_folder import (
     Data,
@@ -30,7 +30,7 @@ from llmlab.data import (
     load_corpus,
 )
 from llmlab.inference import generate
-from llmlab.models import build
+from llmlab.models import GPTConfig, build
 from llmlab.training import Run, causal_loss, choose_parallel, resume, set_seed, train
 from llmlab.training.distributed import Alone
 from llmlab.training.precision import choose_device
@@ -55,7 +55,10 @@ def train_model(arguments: argparse.Namespace) -> int:
     with usage_errors(batch_size="--batch-size"):
         tokenizer = _tokenizer(recipe, corpus, parts[0])
         set_seed(recipe.train.seed)
-        model = build(recipe.model_config(tokenizer.vocab_size))
+        config = recipe.model_config(tokenizer.vocab_size)
+        if isinstance(config, GPTConfig) and arguments.parallel in (None, "ddp"):
+            check_memory(config, recipe.batch_size, choose_device(recipe.train.device))
+        model = build(config)
         data = Data(
             corpus=_lasting(recipe.corpus),
             fingerprint=fingerprint(corpus),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import sys
 
 import pytest
 import torch
@@ -8,8 +10,11 @@ import torch.nn.functional as F
 
 from llmlab.analysis import (
     cache_memory,
+    check_memory,
     count_activations,
     count_parameters,
+    free_memory,
+    memory,
     memory_estimate,
     peak_memory,
 )
@@ -102,3 +107,27 @@ def test_sizes_below_one_are_refused(call, message: str):
 def test_other_models_are_refused():
     with pytest.raises(TypeError, match=r"^config must be a GPTConfig: got GRUConfig"):
         memory_estimate(GRUConfig(vocab_size=5, width=4), 1)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_free_memory_is_a_part_of_what_there_is():
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert there / 100 < free_memory() <= there  # in bytes, then
+
+
+def test_a_model_fits_or_is_refused_by_the_sum_of_its_estimate(monkeypatch):
+    config = GPTConfig(**SIZES)
+    needed, cpu = sum(memory_estimate(config, 3).values()), torch.device("cpu")
+    monkeypatch.setattr(memory, "free_memory", lambda device: needed)
+    check_memory(config, 3, cpu)
+    monkeypatch.setattr(memory, "free_memory", lambda device: needed - 1)
+    with pytest.raises(ValueError, match=r"^the model must fit into the .* 3 × 16 tokens"):
+        check_memory(config, 3, cpu)
+
+
+def test_where_memory_cannot_be_read_nothing_is_refused(monkeypatch):
+    def unknown(device):
+        raise OSError
+
+    monkeypatch.setattr(memory, "free_memory", unknown)
+    check_memory(GPTConfig(**SIZES | {"layers": 10**9}), 3, torch.device("cpu"))
