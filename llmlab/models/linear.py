@@ -2,8 +2,8 @@
 
 A product with many vectors keeps the cores calculating. A product with one vector uses each weight
 once, so it takes as long as reading the weights from memory, and one core cannot draw all that
-memory gives. Yet the library of matrix products leaves such a skinny product to one core. Cutting
-the matrix into one slice a thread, as a batch of smaller products, lets every core read.
+memory gives. Yet with the usual call such a skinny product is read at about the pace of one core.
+Cutting the matrix into slices, as a batch of smaller products, lets every core read.
 """
 
 from __future__ import annotations

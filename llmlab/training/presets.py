@@ -149,7 +149,7 @@ def shakespeare_char_cpu() -> Preset:
 
 
 def shakespeare_char_fast() -> Preset:
-    """The loss of nanoGPT's recipe for a CPU, in about a tenth of its time: a FastGPT and Muon.
+    """The loss of nanoGPT's recipe for a CPU, in a fraction of its time: a FastGPT and Muon.
 
     What each part of it brings is measured by ``benchmarks/ladder.py``.
     """
