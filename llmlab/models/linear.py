@@ -13,8 +13,9 @@ from torch import nn
 from torch.nn import functional as F
 
 FEW_VECTORS = 64
-SLICES_A_THREAD = 4  # several, so that no core is left waiting for the other's last one
 MANY_WEIGHTS = 1 << 18  # a megabyte: what lies in a core's cache needs no second reader
+SLICES_A_THREAD = 4  # several, so that no core is left waiting for the other's last one
+LARGEST_SLICE = 1 << 19  # weights, two megabytes: beyond, products with more than a few vectors slow
 
 
 class Linear(nn.Linear):
@@ -33,19 +34,23 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = No
     """
     few = not torch.is_grad_enabled() and x.shape[:-1].numel() <= FEW_VECTORS
     if few and weight.numel() >= MANY_WEIGHTS and weight.is_cpu and weight.dtype == torch.float32:
-        return _in_slices(x, weight, bias, SLICES_A_THREAD * torch.get_num_threads())
+        slices = max(SLICES_A_THREAD * torch.get_num_threads(), weight.numel() // LARGEST_SLICE)
+        return _in_slices(x, weight, bias, slices)
     return F.linear(x, weight, bias)
 
 
 def _in_slices(x, weight, bias, slices: int) -> torch.Tensor:
     outputs, width = weight.shape
     each = outputs // slices
+    even = slices * each
     rows = x.reshape(-1, width)  # (M, D)
-    batch = weight[: slices * each].view(slices, each, width)
-    out = torch.bmm(rows.expand(slices, -1, -1), batch.mT)  # (slices, M, each)
-    out = out.transpose(0, 1).reshape(len(rows), -1)
-    if slices * each < outputs:
-        out = torch.cat([out, F.linear(rows, weight[slices * each :])], dim=1)
-    if bias is not None:
-        out = out + bias
+    batch, matrices = rows.expand(slices, -1, -1), weight[:even].view(slices, each, width).mT
+    if bias is None:
+        out = torch.bmm(batch, matrices)  # (slices, M, each)
+    else:
+        out = torch.baddbmm(bias[:even].view(slices, 1, each), batch, matrices)
+    out = out.transpose(0, 1).reshape(len(rows), even)
+    if even < outputs:
+        rest = F.linear(rows, weight[even:], None if bias is None else bias[even:])
+        out = torch.cat([out, rest], dim=1)
     return out.view(*x.shape[:-1], outputs)
