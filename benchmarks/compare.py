@@ -30,6 +30,7 @@ from statistics import median
 
 import numpy
 import torch
+from report import comparison_table
 from torch.nn import functional as F
 
 from llmlab.data import BPETokenizer, load_corpus
@@ -212,15 +213,6 @@ def machine() -> dict[str, str]:
     }
 
 
-def table(record: dict) -> str:
-    """A record as Markdown."""
-    lines = ["| what | llmlab | peer | times as fast |", "|---|---|---|---|"]
-    for row in record["rows"]:
-        peer = f"{row['peer']} {row['theirs']:.3g} s"
-        lines.append(f"| {row['what']} | {row['ours']:.3g} s | {peer} | {row['ratio']:.2f} |")
-    return "\n".join(lines)
-
-
 def measure(arguments: argparse.Namespace) -> dict:
     """Everything that can be measured here."""
     rows: list[Row] = []
@@ -252,7 +244,7 @@ def main() -> None:
     if arguments.record:
         arguments.record.parent.mkdir(parents=True, exist_ok=True)
         arguments.record.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    print(table(record))
+    print(comparison_table(record))
     print("\n".join(f"{row['what']}: {row['note']}" for row in record["rows"] if row["note"]))
     print(json.dumps(record["machine"]))
 

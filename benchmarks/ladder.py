@@ -1,31 +1,32 @@
-"""What each part of the preset ``shakespeare-char-fast`` is worth: leave it out, and train again.
+"""What each part of the preset ``shakespeare-char-fast`` is worth: change it, and train again.
 
     python benchmarks/ladder.py --text tinyshakespeare.txt
+    python benchmarks/ladder.py --show
 
-Every rung trains as many steps on the same batches; it differs in one part. The table gives the
-loss over the full validation split, averaged over the seeds, and the median time of a step. The
-records of all runs go to ``records/ladder``.
+Every rung sees as many characters as the preset and differs from it in one thing. The table gives
+the loss over the full validation split and the time. The records of all runs go to
+``records/ladder``, every tenth step of them; ``--show`` prints the table of those that are there.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy
-import torch
-from nanogpt_recipe import prepare, seconds_per_step, validation_loss
+from nanogpt_recipe import prepare, validation_loss
+from report import WHOLE, ladder_table, rungs
 from torch import nn
 
 from llmlab.data import RandomWindows
-from llmlab.models import GPT, FastGPT, GPTConfig, Rotary, build
+from llmlab.models import FastGPT, Rotary, build
 from llmlab.models.feed_forward import gelu
 from llmlab.models.gpt import normal_weights
-from llmlab.training import Run, causal_loss, set_seed, train
-from llmlab.training.presets import shakespeare_char_cpu, shakespeare_char_fast
+from llmlab.training import Run, causal_loss, recorded_runs, set_seed, train
+from llmlab.training.presets import Preset, shakespeare_char_cpu, shakespeare_char_fast
 
 RECORDS = Path(__file__).parents[1] / "records" / "ladder"
 
@@ -41,6 +42,11 @@ def without_query_key_norm(model: FastGPT) -> None:
         block.attention.position = Rotary(len(block.attention.position.cos[0]) * 2, 64)
 
 
+def without_cap(model: FastGPT) -> None:
+    """Logits go as far as they like."""
+    model.logits = model.head.logits
+
+
 def with_gelu(model: FastGPT) -> None:
     """GPT-2's bend in the feed-forward layers."""
     for block in model.blocks:
@@ -53,25 +59,32 @@ def with_small_random_weights(model: FastGPT) -> None:
 
 
 @dataclass(frozen=True)
-class Rung:
-    """One variant: a change of the model after it is built, and other settings."""
+class Variant:
+    """A change of the model after it is built, and other settings."""
 
     change: Callable[[FastGPT], None] = lambda model: None
-    train: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
+    train: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
 
 
-RUNGS = {
-    "everything": Rung(),
-    "no short convolution": Rung(without_convolution),
-    "no query-key norm": Rung(without_query_key_norm),
-    "GELU for squared ReLU": Rung(with_gelu),
-    "GPT-2's initialisation": Rung(with_small_random_weights),
-    "AdamW for Muon": Rung(train={"optimizer": "adamw", "learning_rate": 3e-3}),
-    "Lion for Muon": Rung(train={"optimizer": "lion", "learning_rate": 5e-4}),
-    "cosine for trapezoid": Rung(train={"schedule": "cosine"}),
-    "four layers": Rung(model={"layers": 4}),
+VARIANTS = {
+    WHOLE: Variant(),
+    "no short convolution": Variant(without_convolution),
+    "no query-key norm": Variant(without_query_key_norm),
+    "no cap on the logits": Variant(without_cap),
+    "GELU for squared ReLU": Variant(with_gelu),
+    "GPT-2's initialisation": Variant(with_small_random_weights),
+    "AdamW for Muon": Variant(train={"optimizer": "adamw", "learning_rate": 3e-3}),
+    "Lion for Muon": Variant(train={"optimizer": "lion", "learning_rate": 5e-4}),
+    "cosine for trapezoid": Variant(train={"schedule": "cosine"}),
+    "two layers for one": Variant(model={"layers": 2}),
+    "half the batch, twice the steps": Variant(recipe={"batch_size": 6}, train={"steps": 640}),
+    "twice the batch, half the steps": Variant(recipe={"batch_size": 24}, train={"steps": 160}),
+    "bfloat16 for float32": Variant(train={"precision": "bf16"}),
+    "compiled": Variant(train={"compile": True}),
 }
+START = "nanoGPT's recipe, as many steps"
 
 
 class Text:
@@ -81,66 +94,63 @@ class Text:
         self.train, self.validation, self.vocab_size = prepare(path)
 
 
-def climb(rung: Rung, text: Text, seed: int) -> Run:
-    """Train one rung with one seed."""
+def climb(name: str, variant: Variant, text: Text, seed: int) -> Run:
+    """Train one variant with one seed."""
     recipe = shakespeare_char_fast()
-    settings = replace(recipe.train, seed=seed, **rung.train)
+    recipe = replace(recipe, model={**recipe.model, **variant.model}, **variant.recipe)
     set_seed(seed)
-    sizes = {**recipe.model, **rung.model}
-    model = build(replace(recipe, model=sizes).model_config(text.vocab_size))
-    rung.change(model)
-    batches = RandomWindows(text.train, recipe.context, recipe.batch_size, seed)
-    run = train(model, batches, causal_loss, settings, progress=False)
-    run.lines[-1]["validation_loss"] = validation_loss(model, text.validation, recipe.context)
-    return run
+    model = build(recipe.model_config(text.vocab_size))
+    variant.change(model)
+    return run(name, model, recipe, {"seed": seed, **variant.train}, text)
 
 
 def start(text: Text, seed: int) -> Run:
     """nanoGPT's recipe, stopped after as many steps: where the ladder stands."""
     recipe = shakespeare_char_cpu()
     steps = shakespeare_char_fast().train.steps
-    settings = replace(recipe.train, seed=seed, steps=steps, warmup=steps // 20)
     set_seed(seed)
-    config: GPTConfig = recipe.model_config(text.vocab_size)
-    model = GPT(config)
-    batches = RandomWindows(text.train, recipe.context, recipe.batch_size, seed)
-    run = train(model, batches, causal_loss, settings, progress=False)
-    run.lines[-1]["validation_loss"] = validation_loss(model, text.validation, recipe.context)
-    return run
+    model = build(recipe.model_config(text.vocab_size))
+    return run(START, model, recipe, {"seed": seed, "steps": steps, "warmup": steps // 20}, text)
 
 
-def report(name: str, runs: list[Run], whole: float | None) -> float:
-    """Print a line of the table and return the mean loss."""
-    losses = [run.final("validation_loss") for run in runs]
-    mean = float(numpy.mean(losses))
-    gap = "" if whole is None else f"{mean - whole:+.3f}"
-    pace = 1e3 * float(numpy.median([seconds_per_step(run) for run in runs]))
-    print(f"| {name} | {mean:.3f} | {min(losses):.3f} to {max(losses):.3f} | {gap} | {pace:.0f} |")
-    return mean
+def run(name: str, model: nn.Module, recipe: Preset, settings: dict[str, Any], text: Text) -> Run:
+    """Train, measure the loss, and thin the record."""
+    settings = replace(recipe.train, **settings)
+    batches = RandomWindows(text.train, recipe.context, recipe.batch_size, settings.seed)
+    done = train(model, batches, causal_loss, settings, name=name, progress=False)
+    done.lines[-1]["validation_loss"] = validation_loss(model, text.validation, recipe.context)
+    done.lines = [line for line in done.lines if line["step"] % 10 == 0]
+    return done
+
+
+def file_name(name: str, seed: int) -> str:
+    """Of the record of a rung."""
+    return f"{re.sub('[^a-z0-9]+', '-', name.lower())}-{seed}.jsonl"
+
+
+def measure(path: Path, seeds: int) -> None:
+    """Train every rung with every seed; the seeds take turns, so that a busy hour hits them all."""
+    text = Text(path)
+    for seed in range(seeds):
+        for name, variant in VARIANTS.items():
+            climb(name, variant, text, seed).save(RECORDS / file_name(name, seed))
+            print(f"{name}, seed {seed}: done", flush=True)
+        start(text, seed).save(RECORDS / file_name(START, seed))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--text", type=Path, required=True, help="tiny Shakespeare, one text file")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--text", type=Path, help="tiny Shakespeare, one text file")
+    what.add_argument("--show", action="store_true", help="print the table, and measure nothing")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--records", type=Path, default=RECORDS)
     arguments = parser.parse_args()
-    text, whole = Text(arguments.text), None
-    arguments.records.mkdir(parents=True, exist_ok=True)
-    print(f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}\n")
-    print("| rung | loss (nats) | over seeds | against everything | ms a step |")
-    print("|---|---|---|---|---|")
-    for name, rung in RUNGS.items():
-        runs = [climb(rung, text, seed) for seed in range(arguments.seeds)]
-        mean = report(name, runs, whole)
-        whole = mean if whole is None else whole
-        for seed, run in enumerate(runs):
-            run.save(arguments.records / f"{name.replace(' ', '-').lower()}-{seed}.jsonl")
-    report(
-        "nanoGPT's recipe, as many steps", [start(text, s) for s in range(arguments.seeds)], whole
-    )
+    if arguments.text:
+        RECORDS.mkdir(parents=True, exist_ok=True)
+        measure(arguments.text, arguments.seeds)
+    print(ladder_table(rungs(recorded_runs(RECORDS.name))))
 
 
 if __name__ == "__main__":

@@ -99,6 +99,7 @@ class Loop:
             line = {"step": 0, "tokens": 0, "seconds": 0.0}
             if evaluated := self._evaluate():
                 self._publish([line | evaluated])
+                self._call_back([line | evaluated])
         self.clock = time.perf_counter()
 
     def _step(self) -> None:
@@ -114,9 +115,7 @@ class Loop:
         if self._fetch_is_due():
             lines = self._collect()
             self._evaluate_into(lines)
-            for line in lines:
-                for callback in self.callbacks:
-                    callback(self.model, line)
+            self._call_back(lines)
             if self._is_due(self.config.checkpoint_every):
                 self._save()
             self.stop_if_interrupted()
@@ -190,6 +189,11 @@ class Loop:
             self.record.write(lines)
         for line in lines:
             self.progress.update(line)
+
+    def _call_back(self, lines: list[dict[str, Any]]) -> None:
+        for line in lines:
+            for callback in self.callbacks:
+                callback(self.model, line)
 
     def _save(self) -> None:
         if self.folder is None or self.saved == self.done:

@@ -95,6 +95,21 @@ def test_callbacks_get_the_model_and_each_line(bigram, batches, make_config):
     assert seen == [(True, 1), (True, 2), (True, 3)]
 
 
+def test_callbacks_get_the_evaluation_of_the_untrained_model(bigram, batches, make_config):
+    seen = []
+    options = {"evaluate": lambda model: {"held_out": 4.0}, "progress": False}
+    train(
+        bigram,
+        batches,
+        causal_loss,
+        make_config(1),
+        callbacks=[lambda _, x: seen.append(x)],
+        **options,
+    )
+    assert seen[0] == {"step": 0, "tokens": 0, "seconds": 0.0, "held_out": 4.0}
+    assert [line["step"] for line in seen] == [0, 1]
+
+
 def test_the_model_ends_in_evaluation_mode_without_gradients(bigram, batches, make_config):
     train(bigram, batches, causal_loss, make_config(2), progress=False)
     assert not bigram.training
