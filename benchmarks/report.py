@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import mean, median
 
 from llmlab.training import Run
@@ -46,12 +46,11 @@ class Rung:
 
 
 def milliseconds_per_step(run: Run) -> float:
-    """The median over the recorded intervals but the first, which warms up caches or compiles."""
-    steps, seconds = run.column("seconds")
-    pairs = list(zip(steps, seconds, strict=True))[1:]
+    """The median over the recorded intervals; what comes before the first of them, such as a
+    compilation, does not count."""
+    points = zip(*run.column("seconds"), strict=True)
     return median(
-        1e3 * (until - since) / (last - first)
-        for (first, since), (last, until) in itertools.pairwise(pairs)
+        1e3 * (until - since) / (last - first) for (first, since), (last, until) in pairwise(points)
     )
 
 

@@ -31,6 +31,9 @@ from llmlab_site.ledger import chapter_title, collect_claims, ledger_page  # noq
 from llmlab_site.opening import opening_page  # noqa: E402
 from llmlab_site.pyodide import PYODIDE, NumpyMissing, install_numpy  # noqa: E402
 from llmlab_site.repository import colab_buttons  # noqa: E402
+from llmlab_site.speed import comparison, ladder  # noqa: E402
+
+from llmlab.training import recorded_runs  # noqa: E402
 
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
@@ -100,11 +103,15 @@ def chapter_paths() -> list[Path]:
 
 
 def write_generated_pages(chapters: list[Path], executed: dict[str, Path]) -> None:
-    """Write the ledger, the index's opening, what there is to do, and what was executed."""
+    """Write the pages, and parts of pages, that executed chapters and stored records give."""
     claims = collect_claims(executed)
     titles = {name: chapter_title(path) for name, path in zip(executed, chapters, strict=True)}
     write_if_changed(ROOT / "book" / "claims.md", ledger_page(claims, titles))
-    write_if_changed(ROOT / "book" / "_generated" / "opening.md", opening_page(executed))
+    generated = ROOT / "book" / "_generated"
+    write_if_changed(generated / "opening.md", opening_page(executed))
+    peers = json.loads((ROOT / "records" / "benchmarks" / "cpu.json").read_text("utf-8"))
+    write_if_changed(generated / "comparison.md", comparison(peers))
+    write_if_changed(generated / "ladder.md", ladder(recorded_runs("ladder")))
     write_if_changed(ROOT / CATALOGUE, json.dumps(catalogue(executed, titles), indent=1))
     keys = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in executed.items()}
     write_if_changed(BUILD / EXECUTED, json.dumps(keys, indent=1))

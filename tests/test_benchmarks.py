@@ -1,31 +1,74 @@
-"""The comparisons with peers: the arithmetic of a row, and how it is shown."""
+"""The benchmarks: the arithmetic of their tables, and that README shows the stored ones."""
 
 from __future__ import annotations
 
-import importlib.util
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
+from llmlab.training import Run, TrainConfig, recorded_runs
+
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def compare():
-    spec = importlib.util.spec_from_file_location("compare", ROOT / "benchmarks" / "compare.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look themselves up there
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture(scope="module", autouse=True)
+def benchmarks():
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    yield
+    sys.path.remove(str(ROOT / "benchmarks"))
 
 
-def test_a_row_by_hand(compare):
+def run(name: str, seed: int, loss: float, seconds: list[float]) -> Run:
+    """A run whose record keeps every tenth step."""
+    lines = [{"step": 10 * n, "seconds": at} for n, at in enumerate(seconds, start=1)]
+    lines[-1]["validation_loss"] = loss
+    return Run(TrainConfig(40, seed=seed), name=name, lines=lines)
+
+
+def test_a_row_by_hand():
+    from report import comparison_table
+
     row = {"what": "walk", "peer": "a peer", "ours": 2.0, "theirs": 5.0, "ratio": 2.4987}
-    assert compare.table({"rows": [row]}).splitlines()[-1] == "| walk | 2 s | a peer 5 s | 2.50 |"
+    assert (
+        comparison_table({"rows": [row]}).splitlines()[-1] == "| walk | 2 s | a peer 5 s | 2.50 |"
+    )
 
 
-def test_in_turns_takes_medians_and_the_median_of_the_ratios(compare, monkeypatch):
+def test_in_turns_takes_medians_and_the_median_of_the_ratios(monkeypatch):
+    import compare
+
     times = iter([8.0, 2.0, 6.0, 3.0, 10.0, 1.0])  # theirs, ours, theirs, ours, ...
     monkeypatch.setattr(compare, "seconds", lambda work: next(times))
     assert compare.in_turns(lambda: None, lambda: None, 3) == (2.0, 8.0, 4.0)
+
+
+def test_the_ladder_by_hand():
+    from report import ladder_table, rungs
+
+    # 9 s to compile, then 10, 20 and 30 ms a step: the interval that compiled does not count
+    whole = [
+        run("everything", seed, loss, [9.0, 9.1, 9.3, 9.6]) for seed, loss in ((0, 1.8), (1, 1.9))
+    ]
+    worse = [run("less", 0, 2.0, [1.0, 2.0, 3.0, 4.0])]
+    better = [run("more", 0, 1.75, [1.0, 2.0, 3.0, 4.0])]
+    table = ladder_table(rungs([*better, *whole, *worse])).splitlines()
+    assert table[2] == "| everything | 1.850 | 1.800 to 1.900 |  | 20 | 10 |"
+    assert table[3] == "| less | 2.000 | 2.000 to 2.000 | +0.150 | 100 | 4 |"
+    assert table[4] == "| more | 1.750 | 1.750 to 1.750 | −0.100 | 100 | 4 |"
+
+
+def test_every_rung_of_the_ladder_is_on_record_with_the_same_seeds():
+    import ladder
+    from report import rungs
+
+    found = {rung.name: len(rung.losses) for rung in rungs(recorded_runs("ladder"))}
+    assert found == dict.fromkeys([*ladder.VARIANTS, ladder.START], found["everything"])
+
+
+def test_the_readme_shows_the_stored_comparison():
+    from report import comparison_table
+
+    record = json.loads((ROOT / "records" / "benchmarks" / "cpu.json").read_text("utf-8"))
+    assert comparison_table(record) in (ROOT / "README.md").read_text("utf-8")

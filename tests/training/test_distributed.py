@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,13 @@ import torch
 
 from llmlab import cli
 from llmlab.training import Run, choose_parallel
+from llmlab.training.checkpoints import find_checkpoint
+from llmlab.training.presets import cpu
 
 SCRIPT = Path(__file__).with_name("several_processes.py")
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(SCRIPT.parents[2]), "OMP_NUM_THREADS": "1"}
+LONG = 1500  # steps
+CHECKPOINTS = cpu().train.checkpoint_every
 NAMES = ("plain", "accumulated", "modern", "muon", "uneven weights")
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks its processes")
 
@@ -120,18 +126,52 @@ def torchrun(tmp_path):
         "--steps=3",
     ]
 
-    def run(*more: str) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
-        command += ["-m", "llmlab", "train", f"--corpus={text}", f"--out={tmp_path / 'run'}"]
-        return subprocess.run(
-            [*command, *sizes, *more],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env=ENVIRONMENT,
-        )
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+    command += ["-m", "llmlab", "train", f"--corpus={text}", f"--out={tmp_path / 'run'}", *sizes]
 
+    def run(*more: str) -> subprocess.CompletedProcess:
+        options = {"capture_output": True, "text": True, "timeout": 120, "env": ENVIRONMENT}
+        return subprocess.run([*command, *more], **options)
+
+    run.command = command
     return run
+
+
+@pytest.fixture
+def long_run(torchrun, tmp_path):
+    """A training by torchrun, past its first checkpoint and far from its end."""
+    process = subprocess.Popen(
+        [*torchrun.command, "--batch-size=4", f"--steps={LONG}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+    )
+    record, late = tmp_path / "run" / "run.jsonl", time.monotonic() + 60
+    while not record.is_file() or Run.load(record).step < 110:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < late, "the training does not begin"
+        time.sleep(0.1)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def workers(process: subprocess.Popen) -> list[int]:
+    """The processes that torchrun has started."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    lines = {int(pid): Path(f"/proc/{pid}/cmdline").read_text() for pid in children}
+    return [pid for pid, line in lines.items() if "llmlab" in line]
+
+
+def goes_on(folder: Path) -> int:
+    """Resume a run in this process, to its end, and return where it began."""
+    began = int(find_checkpoint(folder).name.removeprefix("step-"))
+    assert cli.main(["resume", str(folder)]) == 0
+    run = Run.load(folder / "run.jsonl")
+    assert not run.interrupted
+    assert [line["step"] for line in run.lines if "loss" in line] == list(range(1, LONG + 1))
+    return began
 
 
 def test_torchrun_trains_and_one_process_goes_on_with_it(torchrun, tmp_path, capsys):
@@ -158,3 +198,26 @@ def test_what_does_not_divide_is_one_sentence_and_leaves_nothing(
     assert done.stderr.count(sentence) == 1
     assert "Traceback (most recent call last)" not in done.stderr.partition(sentence)[0]
     assert not (tmp_path / "run").exists()
+
+
+def test_an_interrupted_training_keeps_its_last_step(long_run, tmp_path):
+    long_run.send_signal(signal.SIGINT)
+    _, complaints = long_run.communicate(timeout=60)
+    run = Run.load(tmp_path / "run" / "run.jsonl")
+    assert run.interrupted, complaints
+    assert goes_on(tmp_path / "run") == run.step
+
+
+def test_the_checkpoint_serves_when_the_training_is_ended(long_run, tmp_path):
+    long_run.send_signal(signal.SIGTERM)
+    long_run.communicate(timeout=60)
+    assert goes_on(tmp_path / "run") % CHECKPOINTS == 0
+
+
+def test_when_one_process_is_killed_the_other_ends_and_the_checkpoint_serves(long_run, tmp_path):
+    first, second = workers(long_run)
+    os.kill(second, signal.SIGKILL)
+    long_run.communicate(timeout=60)
+    assert long_run.returncode != 0
+    assert not Path(f"/proc/{first}").exists()
+    assert goes_on(tmp_path / "run") % CHECKPOINTS == 0
