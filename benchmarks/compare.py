@@ -37,6 +37,7 @@ from llmlab.data import BPETokenizer, load_corpus
 from llmlab.inference import generate_tokens
 from llmlab.models import GPT
 from llmlab.models.convert import from_hugging_face
+from llmlab.models.linear import linear
 from llmlab.training import TrainConfig
 from llmlab.training.optimizers import adamw
 
@@ -84,6 +85,16 @@ def gpt2() -> tuple[GPT, torch.nn.Module]:
     config = GPT2Config(attn_implementation="sdpa", resid_pdrop=0, embd_pdrop=0, attn_pdrop=0)
     theirs = GPT2LMHeadModel(config)
     return from_hugging_face(theirs), theirs
+
+
+def one_vector(runs: int) -> Iterator[Row]:
+    """The head of GPT-2 small on the last token: a product that is bound by reading the weights."""
+    x, weight = torch.randn(1, 768), torch.randn(50257, 768)
+    with torch.no_grad():
+        figures = in_turns(lambda: linear(x, weight), lambda: F.linear(x, weight), 20 * runs)
+    rates = "{:.0f} and {:.0f} GB/s".format(*(weight.nbytes / f / 1e9 for f in figures[:2]))
+    note = f"the weights are read at {rates}"
+    yield Row("one vector times 50,257 × 768 weights", "PyTorch", *figures, note)
 
 
 def generation(runs: int) -> Iterator[Row]:
@@ -218,6 +229,7 @@ def measure(arguments: argparse.Namespace) -> dict:
     rows: list[Row] = []
     if find_spec("tokenizers"):
         rows += tokenizing(arguments.runs)
+    rows += one_vector(arguments.runs)
     if find_spec("transformers"):
         rows += training_step(arguments.runs)
         rows += generation(arguments.runs)

@@ -20,6 +20,7 @@ from typing import Any
 from nanogpt_recipe import prepare, validation_loss
 from report import WHOLE, ladder_table, rungs
 from torch import nn
+from torch._inductor.utils import fresh_cache
 
 from llmlab.data import RandomWindows
 from llmlab.models import FastGPT, Rotary, build
@@ -117,7 +118,8 @@ def run(name: str, model: nn.Module, recipe: Preset, settings: dict[str, Any], t
     """Train, measure the loss, and thin the record."""
     settings = replace(recipe.train, **settings)
     batches = RandomWindows(text.train, recipe.context, recipe.batch_size, settings.seed)
-    done = train(model, batches, causal_loss, settings, name=name, progress=False)
+    with fresh_cache():  # a compilation is paid in full by every run
+        done = train(model, batches, causal_loss, settings, name=name, progress=False)
     done.lines[-1]["validation_loss"] = validation_loss(model, text.validation, recipe.context)
     done.lines = [line for line in done.lines if line["step"] % 10 == 0]
     return done

@@ -108,8 +108,9 @@ def choose(logits: torch.Tensor, sampling: Sampling, uniforms: Sequence[float]) 
         ValueError: if the logits hold NaN.
     """
     if sampling.temperature == 0:
-        _check_numbers(logits)
-        return logits.argmax(dim=-1)
+        largest, tokens = logits.max(dim=-1)  # NaN, if there is one; of equal ones the first
+        _check_numbers(largest)
+        return tokens
     probabilities = next_token_probabilities(
         logits, sampling.temperature, sampling.top_k, sampling.top_p
     )
