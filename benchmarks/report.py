@@ -16,9 +16,13 @@ def comparison_table(record: dict) -> str:
     """A record of ``compare.py`` as Markdown."""
     lines = ["| what | llmlab | peer | times as fast |", "|---|---|---|---|"]
     for row in record["rows"]:
-        peer = f"{row['peer']} {row['theirs']:.3g} s"
-        lines.append(f"| {row['what']} | {row['ours']:.3g} s | {peer} | {row['ratio']:.2f} |")
+        peer = f"{row['peer']} {_time(row['theirs'])}"
+        lines.append(f"| {row['what']} | {_time(row['ours'])} | {peer} | {row['ratio']:.2f} |")
     return "\n".join(lines)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Rung:
             name,
             tuple(run.final("validation_loss") for run in runs),
             median(milliseconds_per_step(run) for run in runs),
-            median(run.final("seconds") for run in runs),
+            median(run.final("wall_seconds") for run in runs),
         )
 
 

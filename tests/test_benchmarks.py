@@ -23,16 +23,17 @@ def benchmarks():
 def run(name: str, seed: int, loss: float, seconds: list[float]) -> Run:
     """A run whose record keeps every tenth step."""
     lines = [{"step": 10 * n, "seconds": at} for n, at in enumerate(seconds, start=1)]
-    lines[-1]["validation_loss"] = loss
+    lines[-1] |= {"validation_loss": loss, "wall_seconds": 1 + seconds[-1]}
     return Run(TrainConfig(40, seed=seed), name=name, lines=lines)
 
 
 def test_a_row_by_hand():
     from report import comparison_table
 
-    row = {"what": "walk", "peer": "a peer", "ours": 2.0, "theirs": 5.0, "ratio": 2.4987}
+    row = {"what": "walk", "peer": "a peer", "ours": 0.04, "theirs": 12.345, "ratio": 308.625}
     assert (
-        comparison_table({"rows": [row]}).splitlines()[-1] == "| walk | 2 s | a peer 5 s | 2.50 |"
+        comparison_table({"rows": [row]}).splitlines()[-1]
+        == "| walk | 40 ms | a peer 12.3 s | 308.62 |"
     )
 
 
@@ -54,9 +55,9 @@ def test_the_ladder_by_hand():
     worse = [run("less", 0, 2.0, [1.0, 2.0, 3.0, 4.0])]
     better = [run("more", 0, 1.75, [1.0, 2.0, 3.0, 4.0])]
     table = ladder_table(rungs([*better, *whole, *worse])).splitlines()
-    assert table[2] == "| everything | 1.850 | 1.800 to 1.900 |  | 20 | 10 |"
-    assert table[3] == "| less | 2.000 | 2.000 to 2.000 | +0.150 | 100 | 4 |"
-    assert table[4] == "| more | 1.750 | 1.750 to 1.750 | −0.100 | 100 | 4 |"
+    assert table[2] == "| everything | 1.850 | 1.800 to 1.900 |  | 20 | 11 |"
+    assert table[3] == "| less | 2.000 | 2.000 to 2.000 | +0.150 | 100 | 5 |"
+    assert table[4] == "| more | 1.750 | 1.750 to 1.750 | −0.100 | 100 | 5 |"
 
 
 def test_every_rung_of_the_ladder_is_on_record_with_the_same_seeds():
