@@ -43,16 +43,15 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = No
 
 def _in_slices(x, weight, bias, slices: int) -> torch.Tensor:
     outputs, width = weight.shape
-    each = outputs // slices
-    even = slices * each
-    rows = x.reshape(-1, width)  # (M, D)
-    batch, matrices = rows.expand(slices, -1, -1), weight[:even].view(slices, each, width).mT
-    if bias is None:
-        out = torch.bmm(batch, matrices)  # (slices, M, each)
-    else:
-        out = torch.baddbmm(bias[:even].view(slices, 1, each), batch, matrices)
-    out = out.transpose(0, 1).reshape(len(rows), even)
+    even = outputs - outputs % slices
     if even < outputs:
-        rest = F.linear(rows, weight[even:], None if bias is None else bias[even:])
-        out = torch.cat([out, rest], dim=1)
-    return out.view(*x.shape[:-1], outputs)
+        first, rest = (None, None) if bias is None else (bias[:even], bias[even:])
+        parts = (_in_slices(x, weight[:even], first, slices), F.linear(x, weight[even:], rest))
+        return torch.cat(parts, dim=-1)
+    rows = x.reshape(-1, width).expand(slices, -1, -1)  # (slices, M, D)
+    matrices = weight.view(slices, -1, width).mT
+    if bias is None:
+        out = torch.bmm(rows, matrices)  # (slices, M, N / slices)
+    else:
+        out = torch.baddbmm(bias.view(slices, 1, -1), rows, matrices)
+    return out.transpose(0, 1).reshape(*x.shape[:-1], outputs)
