@@ -84,7 +84,7 @@ VARIANTS = {
     "no cap on the logits": Variant(without_cap),
     "GELU for squared ReLU": Variant(with_gelu),
     "GPT-2's initialisation": Variant(with_small_random_weights),
-    "GELU, GPT-2's initialisation, no norm, no cap": Variant(without_the_small_four),
+    "GELU, no norm, no cap, no zeros": Variant(without_the_small_four),
     "AdamW for Muon": Variant(train={"optimizer": "adamw", "learning_rate": 3e-3}),
     "Lion for Muon": Variant(train={"optimizer": "lion", "learning_rate": 5e-4}),
     "cosine for trapezoid": Variant(train={"schedule": "cosine"}),

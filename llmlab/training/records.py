@@ -125,24 +125,25 @@ class Run:
         }
 
 
-def recorded_runs(chapter: str, name: str = "") -> list[Run]:
-    """Return the runs that were made beforehand for a chapter, by name and seed.
+def recorded_runs(folder: str, name: str = "") -> list[Run]:
+    """Return the runs that were made beforehand and travel with the package, by name and seed.
 
-    They are the files ``records/<chapter>/<name>-<seed>.jsonl``, which travel with the package.
+    They are the files ``records/<folder>/<name>-<seed>.jsonl``.
 
     Args:
-        chapter: the chapter's notebook without ending, ``"03_pretraining"``.
-        name: the name that a run's seeds share, ``"gpt"``; without it, every run of the chapter.
+        folder: what the runs were made for: a chapter, by its notebook without ending,
+            ``"03_pretraining"``, or ``"ladder"``, the comparison of the fast preset's parts.
+        name: the name that a run's seeds share, ``"gpt"``; without it, every run of the folder.
 
     Raises:
-        ValueError: there is no such chapter or name.
+        ValueError: there is no such folder or name.
     """
-    folder = _records_folder()
-    chapters = sorted(path.name for path in folder.glob("*") if any(path.glob("*.jsonl")))
-    if chapter not in chapters:
-        there = ", ".join(chapters) or "none"
-        raise ValueError(f"chapter must be one with records ({there}): got {chapter!r}.")
-    paths = sorted((folder / chapter).glob("*.jsonl"))
+    records = _records_folder()
+    folders = sorted(path.name for path in records.glob("*") if any(path.glob("*.jsonl")))
+    if folder not in folders:
+        there = ", ".join(folders) or "none"
+        raise ValueError(f"folder must be one with records ({there}): got {folder!r}.")
+    paths = sorted((records / folder).glob("*.jsonl"))
     names = {path: path.stem.rpartition("-")[0] for path in paths}
     if name and name not in names.values():
         there = ", ".join(dict.fromkeys(names.values()))

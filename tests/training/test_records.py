@@ -94,16 +94,17 @@ def test_a_record_that_cannot_be_written_leaves_nothing(run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_every_record_of_the_book_is_found_by_chapter_and_name(root):
-    for folder in (path for path in (root / "records").iterdir() if path.is_dir()):
-        runs = recorded_runs(folder.name)
-        assert len(runs) == len(list(folder.glob("*.jsonl"))) > 0
+def test_every_record_of_the_book_is_found_by_folder_and_name(root):
+    folders = {path.parent for path in (root / "records").glob("*/*.jsonl")}
+    assert {"03_pretraining", "ladder"} <= {folder.name for folder in folders}
+    for folder in folders:
+        assert len(recorded_runs(folder.name)) == len(list(folder.glob("*.jsonl")))
     assert [run.seed for run in recorded_runs("03_pretraining", "gpt")] == [1, 2]
     assert [run.name for run in recorded_runs("03_pretraining", "bert-15")] == ["15 % hidden"] * 2
 
 
 def test_records_that_do_not_exist_are_named():
-    with pytest.raises(ValueError, match=r"chapter must be .*03_pretraining\): got '03_pretrain'"):
+    with pytest.raises(ValueError, match=r"folder must be .*, ladder\): got '03_pretrain'"):
         recorded_runs("03_pretrain")
     with pytest.raises(ValueError, match=r"name must be one of bert-15, .*: got 'bert-1'"):
         recorded_runs("03_pretraining", "bert-1")
@@ -120,5 +121,5 @@ def test_records_inside_an_installed_package_come_before_those_beside_it(
     (package / "records/inside").mkdir(parents=True)
     run.save(package / "records/inside/toy-4.jsonl")
     assert recorded_runs("inside", "toy") == [run]
-    with pytest.raises(ValueError, match="chapter must be"):
+    with pytest.raises(ValueError, match="folder must be"):
         recorded_runs("beside")
