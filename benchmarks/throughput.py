@@ -3,10 +3,11 @@
     python benchmarks/throughput.py --device cuda --compile --nanogpt CHECKOUT
     python benchmarks/throughput.py --device cpu --layers 2 --batch-size 2 --context 256
 
-Every model takes the same steps (autocast to bfloat16, cross-entropy, backward, fused AdamW) on the
-same batch, and the models take turns. Printed beside the rate: the share of the device's own rate
-for large products of matrices that goes into the model (model FLOP utilisation), and for ours the
-peak of memory beside what ``llmlab.analysis`` predicts. Peers that are not there are left out.
+Every model takes the same steps (cross-entropy, backward, fused AdamW; on a GPU with autocast to
+bfloat16) on the same batch, and the models take turns. Printed beside the rate: the share of the
+device's own rate for large products of matrices that goes into the model (model FLOP utilisation),
+and for ours the peak of memory beside what ``llmlab.analysis`` predicts. Peers that are not there
+are left out.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from llmlab.analysis import flop_formula, memory_estimate, peak_memory
 from llmlab.models import GPT, GPTConfig
 
 SQUARE = {"cuda": 8192, "cpu": 2048}  # side of the matrices that tell the device's own rate
+DTYPE = {"cuda": torch.bfloat16, "cpu": torch.float32}  # most processors are slow at bfloat16
 ROUNDS = 5
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # of tokens and targets (B, T)
@@ -71,7 +73,7 @@ class Trainer:
     def __init__(self, made: tuple[nn.Module, Loss], device: torch.device, compiled: bool) -> None:
         model, loss = made
         model.to(device).train()
-        self._device = device
+        self._device, self._on_gpu = device, device.type == "cuda"
         self._loss = torch.compile(loss) if compiled else loss
         self._optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
         self.rounds: list[float] = []  # seconds a step
@@ -81,7 +83,7 @@ class Trainer:
         self._wait()
         start = time.perf_counter()
         for _ in range(number):
-            with torch.autocast(self._device.type, torch.bfloat16):
+            with torch.autocast(self._device.type, torch.bfloat16, enabled=self._on_gpu):
                 loss = self._loss(tokens, targets)
             loss.backward()
             self._optimizer.step()
@@ -90,14 +92,14 @@ class Trainer:
         self.rounds.append((time.perf_counter() - start) / number)
 
     def _wait(self) -> None:
-        if self._device.type == "cuda":
+        if self._on_gpu:
             torch.cuda.synchronize()
 
 
 def product_rate(device: torch.device) -> float:
-    """Operations a second of a large product in bfloat16: what the device can do at most."""
+    """Operations a second of a large product of matrices: what the device can do at most."""
     side = SQUARE[device.type]
-    a, b = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
+    a, b = (torch.randn(side, side, device=device, dtype=DTYPE[device.type]) for _ in range(2))
     times = []
     for _ in range(10):
         start = time.perf_counter()
