@@ -20,7 +20,11 @@ from llmlab.training.checkpoints import find_checkpoint
 from llmlab.training.presets import cpu
 
 SCRIPT = Path(__file__).with_name("several_processes.py")
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(SCRIPT.parents[2]), "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = os.environ | {
+    "PYTHONPATH": str(SCRIPT.parents[2]),
+    "OMP_NUM_THREADS": "1",
+    "PYTHONFAULTHANDLER": "1",  # a process that dies in native code says where
+}
 LONG = 1500  # steps
 CHECKPOINTS = cpu().train.checkpoint_every
 NAMES = ("plain", "accumulated", "modern", "muon", "uneven weights")
