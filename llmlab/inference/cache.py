@@ -13,7 +13,7 @@ class LayerCache:
     """Keys and values of one layer, in buffers that double when they are full.
 
     Appending writes into spare room, so n appends copy O(n) numbers in all and not O(n²).
-    It is meant for inference: call the model under ``torch.no_grad``.
+    It is meant for inference: call the model under ``torch.inference_mode`` or ``torch.no_grad``.
     """
 
     def __init__(self, capacity: int = 0):

@@ -139,7 +139,9 @@ def window_start(seen: int, context: int | None) -> int:
 class NextLogits:
     """Asks a model for the logits after a growing text, and feeds it only what it has not read.
 
-    Call it with tokens (B, T), each time the ones before and more; it returns logits (B, V).
+    Call it with tokens (B, T), each time the ones before and more; it returns logits (B, V). No
+    gradient can be taken through them: the model runs in PyTorch's inference mode, which spares
+    each of its many small operations some bookkeeping.
     """
 
     def __init__(self, model: nn.Module, use_cache: bool = True):
@@ -149,7 +151,7 @@ class NextLogits:
         self._cache: KeyValueCache | None = None
         self._start = 0
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def __call__(self, tokens: torch.Tensor) -> torch.Tensor:
         """Logits (B, V) of the token after tokens (B, T)."""
         start = window_start(tokens.shape[1], self._context)

@@ -65,6 +65,17 @@ def test_the_cache_changes_no_logit(position: str, norm: str):
         torch.testing.assert_close(logits, without(tokens[:, :time]), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("position", POSITIONS)
+def test_a_model_that_has_written_still_trains(position: str):
+    tokens = torch.arange(10).view(1, 10)
+    models = gpt(position=position), gpt(position=position)
+    generate(models[0], TOKENIZER, "abc", 20)
+    for model in models:
+        model.train()(tokens).logsumexp(-1).mean().backward()
+    for written, other in zip(*(model.parameters() for model in models), strict=True):
+        torch.testing.assert_close(written.grad, other.grad)
+
+
 def test_a_long_piece_may_follow_what_is_cached():
     model, tokens = gpt(position="rotary"), torch.arange(10).view(1, 10)
     cache = KeyValueCache(2)
