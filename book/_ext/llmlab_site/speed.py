@@ -32,9 +32,8 @@ def ladder(runs: Sequence[Run]) -> str:
     found = rungs(runs)
     drawing = " ".join(_figure(found).split("\n"))
     seeds = len(found[0].losses)
-    setting = (
-        f"Mean over {seeds} seeds; {runs[0].device}, PyTorch {runs[0].torch.partition('+')[0]}."
-    )
+    where = f"{runs[0].device}, PyTorch {runs[0].torch.partition('+')[0]}"
+    setting = f"Losses in nats per character, the mean over {seeds} seeds; {where}."
     return f'<div class="llmlab-figure">{drawing}</div>\n\n{ladder_table(found)}\n\n{setting}\n'
 
 
@@ -48,8 +47,8 @@ def _figure(found: Sequence[Rung]) -> str:
     losses.axvline(mean(found[0].losses), color=PALETTE["vermilion"], linestyle="--", linewidth=1.2)
     losses.set_yticks(range(len(found)), [rung.name for rung in found])
     losses.invert_yaxis()
-    losses.set_xlabel("loss (nats per character)")
-    times.set_xlabel("training (seconds)")
+    losses.set_xlabel("loss (nats)")
+    times.set_xlabel("time (s)")
     return figure_svg(figure, _in_words(found))
 
 
