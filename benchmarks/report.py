@@ -71,14 +71,13 @@ def ladder_table(found: Sequence[Rung]) -> str:
     """The rungs as Markdown, with what each loses against the whole recipe."""
     whole = mean(found[0].losses)
     lines = [
-        "| change | loss (nats) | lowest to highest | lost | ms a step | s in all |",
-        "|---|---|---|---|---|---|",
+        "| change | loss (nats) | lost | ms a step | s in all |",
+        "|---|---|---|---|---|",
     ]
     for rung in found:
-        loss, low, high = mean(rung.losses), min(rung.losses), max(rung.losses)
+        loss = mean(rung.losses)
         lost = "" if rung.name == WHOLE else f"{loss - whole:+.3f}".replace("-", "−")
         lines.append(
-            f"| {rung.name} | {loss:.3f} | {low:.3f} to {high:.3f} | {lost} "
-            f"| {rung.milliseconds:.0f} | {rung.seconds:.0f} |"
+            f"| {rung.name} | {loss:.3f} | {lost} | {rung.milliseconds:.0f} | {rung.seconds:.0f} |"
         )
     return "\n".join(lines)

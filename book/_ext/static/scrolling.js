@@ -1,6 +1,6 @@
-// Formulas and outputs wider than the screen scroll by themselves; the keyboard must reach them.
+// What is wider than the screen scrolls by itself; the keyboard must reach it.
 
-const WIDE = "mjx-container[display='true'], .bd-article pre, .cell_output > .output";
+const WIDE = "mjx-container[display='true'], .bd-article :is(pre, table), .cell_output > .output";
 
 function markScrollable() {
   for (const node of document.querySelectorAll(WIDE)) {
