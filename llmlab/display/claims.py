@@ -23,7 +23,7 @@ border-radius:6px;padding:.7rem 1rem .75rem;margin:.8rem 0;max-width:46rem;line-
 .llmlab-claim .head b{margin-right:.6em}
 .llmlab-claim dl{display:grid;grid-template-columns:minmax(0,max-content) minmax(0,1fr);
 gap:.1rem 1.1rem;margin:0;font-variant-numeric:tabular-nums}
-.llmlab-claim dt,.llmlab-claim dd{margin:0;font-weight:inherit}
+.llmlab-claim dt,.llmlab-claim dd{float:none;width:auto;margin:0;font-weight:inherit}
 .llmlab-claim dd{font-weight:600}.llmlab-claim .end{border-top:1px solid rgba(128,128,128,.3);
 padding-top:.4rem;margin:.5rem 0 0}
 @media(max-width:480px){.llmlab-claim dl{grid-template-columns:1fr}
