@@ -29,7 +29,7 @@ from llmlab.analysis import flop_formula, memory_estimate, peak_memory
 from llmlab.models import GPT, GPTConfig
 
 SQUARE = {"cuda": 8192, "cpu": 2048}  # side of the matrices that tell the device's own rate
-DTYPE = {"cuda": torch.bfloat16, "cpu": torch.float32}  # most processors are slow at bfloat16
+DTYPE = {"cuda": torch.bfloat16, "cpu": torch.float32}  # bfloat16 needs instructions
 ROUNDS = 5
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # of tokens and targets (B, T)

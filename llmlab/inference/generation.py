@@ -139,9 +139,9 @@ def window_start(seen: int, context: int | None) -> int:
 class NextLogits:
     """Asks a model for the logits after a growing text, and feeds it only what it has not read.
 
-    Call it with tokens (B, T), each time the ones before and more; it returns logits (B, V). No
-    gradient can be taken through them: the model runs in PyTorch's inference mode, which spares
-    each of its many small operations some bookkeeping.
+    Call it with tokens (B, T), each time the ones before and more; it returns logits (B, V). The
+    model runs in PyTorch's inference mode, which spares its many small operations some bookkeeping:
+    no gradient can be taken through the logits, nor through anything the model keeps of the call.
     """
 
     def __init__(self, model: nn.Module, use_cache: bool = True):

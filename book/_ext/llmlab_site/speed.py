@@ -31,9 +31,12 @@ def ladder(runs: Sequence[Run]) -> str:
     """The ladder as Markdown: the figure, on one line as a blank one would end it; the table."""
     found = rungs(runs)
     drawing = " ".join(_figure(found).split("\n"))
-    seeds = len(found[0].losses)
-    where = f"{runs[0].device}, PyTorch {runs[0].torch.partition('+')[0]}"
-    setting = f"Losses in nats per character, the mean over {seeds} seeds; {where}."
+    seeds = found[0].losses
+    setting = (
+        f"Losses in nats per character, the mean over {len(seeds)} seeds; those of the whole "
+        f"recipe lie between {min(seeds):.3f} and {max(seeds):.3f}. "
+        f"Measured on {runs[0].device}, with PyTorch {runs[0].torch.partition('+')[0]}."
+    )
     return f'<div class="llmlab-figure">{drawing}</div>\n\n{ladder_table(found)}\n\n{setting}\n'
 
 
@@ -57,5 +60,5 @@ def _in_words(found: Sequence[Rung]) -> str:
     return (
         f"The loss and the time of {len(found)} variants of the recipe. The whole recipe reaches "
         f"{mean(found[0].losses):.3f} in {found[0].seconds:.0f} seconds; the highest loss, "
-        f"{mean(worst.losses):.3f}, is that of “{worst.name}”. The table below has all numbers."
+        f"{mean(worst.losses):.3f}, is that of “{worst.name}”. The table below has the means."
     )
