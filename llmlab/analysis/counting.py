@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
+from llmlab.checks import check_sizes
 from llmlab.models import BERTConfig, GPTConfig
 from llmlab.models.feed_forward import hidden_width
 
@@ -69,9 +70,7 @@ def flop_formula(config: GPTConfig | BERTConfig, time: int, batch_size: int = 1)
         ValueError: if time or batch_size is below 1.
         TypeError: if the config is not a transformer's.
     """
-    for name, size in (("time", time), ("batch_size", batch_size)):
-        if size < 1:
-            raise ValueError(f"{name} must be 1 or more: got {size}.")
+    check_sizes(time=time, batch_size=batch_size)
     if not isinstance(config, (GPTConfig, BERTConfig)):
         raise TypeError(f"config must be a GPTConfig or a BERTConfig: got {type(config).__name__}.")
     width = config.width

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from llmlab.checks import check_sizes
 from llmlab.data.batches import IGNORE, Batch, SequentialWindows
 
 
@@ -56,9 +57,8 @@ def evaluate(
         ValueError: if there are fewer than 2 tokens or a count is below 1.
         TypeError: if the model does not predict the next token.
     """
-    for name, count in (("characters", characters), ("bytes", bytes)):
-        if count is not None and count < 1:
-            raise ValueError(f"{name} must be 1 or more: got {count}.")
+    counts = {"characters": characters, "bytes": bytes}
+    check_sizes(**{name: count for name, count in counts.items() if count is not None})
     context = context or _context(model)
     nats, count = _total_loss(model, SequentialWindows(tokens, context, batch_size))
     loss = nats / count

@@ -9,10 +9,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import psutil
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from llmlab.checks import check_sizes
 from llmlab.models import GPTConfig
 from llmlab.models.feed_forward import hidden_width
 
@@ -73,11 +75,7 @@ def count_activations(model: nn.Module, tokens: torch.Tensor) -> int:
 
 
 def peak_memory(device: str | torch.device = "cpu") -> int:
-    """The most bytes that this process has used so far, in main memory or on a GPU.
-
-    Raises:
-        OSError: on a system, such as Windows, that this function cannot ask.
-    """
+    """The most bytes that this process has used so far, in main memory or on a GPU."""
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
@@ -85,35 +83,23 @@ def peak_memory(device: str | torch.device = "cpu") -> int:
     if status.is_file():  # Linux: getrusage would begin with the peak of the parent process
         line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
-    try:
-        import resource
-    except ImportError:
-        raise OSError(f"peak memory cannot be read on {sys.platform}.") from None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
 def free_memory(device: str | torch.device = "cpu") -> int:
-    """Bytes of main memory, or of a GPU's, that are free for new data now.
-
-    Raises:
-        OSError: on a system that this function cannot ask: it reads Linux's ``/proc/meminfo``.
-    """
+    """Bytes of main memory, or of a GPU's, that are free for new data now."""
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except FileNotFoundError:
-        raise OSError(f"free memory cannot be read on {sys.platform}.") from None
-    line = next(x for x in lines if x.startswith("MemAvailable:"))
-    return int(line.split()[1]) * 1024
+    return psutil.virtual_memory().available
 
 
 def check_memory(config: GPTConfig, batch_size: int, device: torch.device) -> None:
     """Refuse, before it is built, a model that cannot be trained in the memory there is.
-
-    Where free memory cannot be read, nothing is refused.
 
     Raises:
         ValueError: if it needs more than is free.
@@ -121,10 +107,7 @@ def check_memory(config: GPTConfig, batch_size: int, device: torch.device) -> No
     parts = memory_estimate(config, batch_size)
     if device.type == "cuda":
         parts["activations"] //= 2  # at least: half precision
-    try:
-        free = free_memory(device)
-    except OSError:
-        return
+    free = free_memory(device)
     needed = sum(parts.values())
     if needed > free:
         raise ValueError(
@@ -168,6 +151,4 @@ def _kept_per_token(config: GPTConfig, time: int) -> int:
 def _check(config: GPTConfig, **sizes: int | None) -> None:
     if not isinstance(config, GPTConfig):
         raise TypeError(f"config must be a GPTConfig: got {type(config).__name__}.")
-    for name, size in sizes.items():
-        if size is not None and size < 1:
-            raise ValueError(f"{name} must be 1 or more: got {size}.")
+    check_sizes(**{name: size for name, size in sizes.items() if size is not None})

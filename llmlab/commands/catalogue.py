@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def list_data(arguments: argparse.Namespace) -> int:
     """List the files the book can fetch; with ``--fetch`` put them into the cache first."""
-    from llmlab.data.artifacts import ARTIFACTS, cache_folder, fetch
+    from llmlab.data.artifacts import ARTIFACTS, fetch
+    from llmlab.files import cache_folder
 
     wanted = arguments.fetch
     if wanted is not None:

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from llmlab.commands.reporting import UsageError, usage_errors
 from llmlab.data import Corpus, Tokenizer, load_corpus, load_tokenizer
+from llmlab.device import choose_device
+from llmlab.files import write_atomically
 from llmlab.training import CheckpointError, Run, latest_checkpoint, load_model
-from llmlab.training.files import write_atomically
-from llmlab.training.precision import choose_device
 
 _OWN = re.compile(r"data\.json|tokenizer\.json|run\.jsonl|step-\d+(-\d+)?|\.writing-.*")
 

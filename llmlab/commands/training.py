@@ -29,11 +29,11 @@ from llmlab.data import (
     Tokenizer,
     load_corpus,
 )
+from llmlab.device import choose_device
 from llmlab.inference import generate
 from llmlab.models import GPTConfig, build
 from llmlab.training import Run, causal_loss, choose_parallel, resume, set_seed, train
 from llmlab.training.distributed import Alone
-from llmlab.training.precision import choose_device
 from llmlab.training.presets import Preset, preset
 
 # While training, the curve is measured on this much held-back text; at the end, on all of it.

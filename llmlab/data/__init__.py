@@ -1,6 +1,6 @@
 """Text and tokens: where corpora come from, how they become ids, and how ids become batches."""
 
-from llmlab.data.artifacts import ARTIFACTS, Artifact, ArtifactError, cache_folder, fetch
+from llmlab.data.artifacts import ARTIFACTS, Artifact, ArtifactError, fetch
 from llmlab.data.batches import (
     IGNORE,
     Batch,
@@ -47,7 +47,6 @@ __all__ = [
     "SequentialWindows",
     "Tokenizer",
     "TokenizerError",
-    "cache_folder",
     "corpus_artifact",
     "corpus_names",
     "fetch",

@@ -17,11 +17,12 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmlab.files import cache_folder
+
 __all__ = [
     "ARTIFACTS",
     "Artifact",
     "ArtifactError",
-    "cache_folder",
     "fetch",
     "fetch_artifact",
     "read_members",
@@ -128,17 +129,6 @@ _PLATFORM = [
 
 # Files already verified by this process, with the size and time they had then.
 _verified: dict[Path, tuple[int, int]] = {}
-
-
-def cache_folder() -> Path:
-    """The folder artifacts are kept in: ``$LLMLAB_CACHE``, or the user's cache folder/llmlab."""
-    if chosen := os.environ.get("LLMLAB_CACHE"):
-        return Path(chosen).expanduser()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "llmlab"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "llmlab"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "llmlab"
 
 
 def fetch(name: str) -> Path:

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from llmlab.checks import check_integers, check_sizes
+
 __all__ = [
     "IGNORE",
     "Batch",
@@ -49,7 +51,7 @@ class RandomWindows:
     ) -> None:
         self.tokens = _row(tokens)
         self.context, self.batch_size, self.seed = context, batch_size, seed
-        _check_sizes(context, batch_size)
+        check_sizes(context=context, batch_size=batch_size)
         _check_enough(self.tokens, context + 1, "context + 1")
 
     def __getitem__(self, step: int) -> Batch:
@@ -81,7 +83,7 @@ class MaskedWindows:
         self.tokens = _row(tokens)
         self.context, self.batch_size, self.seed = context, batch_size, seed
         self.vocab_size, self.mask_id, self.rate = vocab_size, mask_id, rate
-        _check_sizes(context, batch_size)
+        check_sizes(context=context, batch_size=batch_size)
         _check_enough(self.tokens, context, "context")
         _check_masking(vocab_size, mask_id, rate)
 
@@ -104,7 +106,7 @@ class SequentialWindows:
     def __init__(self, tokens: Sequence[int] | Tensor, context: int, batch_size: int) -> None:
         self.tokens = _row(tokens)
         self.context, self.batch_size = context, batch_size
-        _check_sizes(context, batch_size)
+        check_sizes(context=context, batch_size=batch_size)
         _check_enough(self.tokens, 2, "one more than can be predicted")
 
     def __len__(self) -> int:
@@ -157,7 +159,7 @@ def pack(documents: list[list[int]], context: int, separator: int) -> Tensor:
     Raises:
         ValueError: no documents, or a context below one.
     """
-    _check_sizes(context, 1)
+    check_sizes(context=context)
     if not documents:
         raise ValueError("documents must hold at least one document: got an empty list.")
     row = [token for document in documents for token in (*document, separator)]
@@ -190,12 +192,6 @@ def _generator(seed: int, step: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(key))
 
 
-def _check_sizes(context: int, batch_size: int) -> None:
-    for name, value in (("context", context), ("batch_size", batch_size)):
-        if value < 1:
-            raise ValueError(f"{name} must be 1 or more: got {value}.")
-
-
 def _check_enough(tokens: Tensor, needed: int, why: str) -> None:
     if len(tokens) < needed:
         raise ValueError(f"tokens must hold at least {needed} ({why}): got {len(tokens)}.")
@@ -204,7 +200,6 @@ def _check_enough(tokens: Tensor, needed: int, why: str) -> None:
 def _check_masking(vocab_size: int, mask_id: int, rate: float) -> None:
     if vocab_size < 2:
         raise ValueError(f"vocab_size must be 2 or more to mask tokens: got {vocab_size}.")
-    if mask_id < 0:
-        raise ValueError(f"mask_id must be 0 or more: got {mask_id}.")
+    check_integers(0, mask_id=mask_id)
     if not 0 < rate <= 1:
         raise ValueError(f"rate must be above 0 and at most 1: got {rate}.")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import random
 
+from llmlab.checks import check_sizes
+
 __all__ = ["synthetic_text"]
 
 SPEAKERS = ("ROSALIND", "MIRANDA", "HORATIO", "BENEDICK", "PORTIA", "FESTE")
@@ -35,8 +37,7 @@ def synthetic_text(characters: int, seed: int = 0) -> str:
     Raises:
         ValueError: fewer than one character.
     """
-    if characters < 1:
-        raise ValueError(f"characters must be 1 or more: got {characters}.")
+    check_sizes(characters=characters)
     rng = random.Random(seed)
     pieces: list[str] = []
     length = 0

@@ -7,11 +7,12 @@ the visible pieces, ``vocab_size``, and JSON files through ``save`` and :func:`l
 from __future__ import annotations
 
 import json
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
+
+from llmlab.files import write_atomically
 
 __all__ = ["ByteTokenizer", "CharTokenizer", "Tokenizer", "TokenizerError", "load_tokenizer"]
 
@@ -70,13 +71,7 @@ class Tokenizer(ABC):
 
     def save(self, path: str | Path) -> None:
         """Write a JSON file, whole or not at all."""
-        path = Path(path)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            draft.write_text(json.dumps(self.to_dict()), encoding="utf-8")
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_atomically(Path(path), json.dumps(self.to_dict()).encode())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(vocab_size={self.vocab_size})"

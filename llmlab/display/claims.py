@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import html
 import json
 import sys
@@ -81,10 +80,8 @@ def chapter_cost() -> None:
     """Show what the chapter took so far: seconds since the first import, memory, and device."""
     seconds = time.monotonic() - llmlab.started
     clock = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} minutes"
-    parts = [f"This notebook took {clock}"]
-    with contextlib.suppress(OSError):  # a system that does not tell
-        parts.append(f"{peak_memory() / 2**30:.1f} GB of memory at its peak")
-    text = f"{' and '.join(parts)}, on {_device()}."
+    memory = f"{peak_memory() / 2**30:.1f} GB of memory at its peak"
+    text = f"This notebook took {clock} and {memory}, on {_device()}."
     _display(
         f'<p class="llmlab-cost" style="font-size:.9em;opacity:.85">{html.escape(text)}</p>', text
     )

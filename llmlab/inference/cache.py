@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import torch
 
+from llmlab.checks import check_integers, check_sizes
+
 
 class LayerCache:
     """Keys and values of one layer, in buffers that double when they are full.
@@ -78,10 +80,8 @@ class KeyValueCache:
     """
 
     def __init__(self, layers: int, capacity: int = 0):
-        if layers < 1:
-            raise ValueError(f"layers must be 1 or more: got {layers}.")
-        if capacity < 0:
-            raise ValueError(f"capacity must be 0 or more tokens: got {capacity}.")
+        check_sizes(layers=layers)
+        check_integers(0, capacity=capacity)
         self._layers = [LayerCache(capacity) for _ in range(layers)]
 
     def __getitem__(self, layer: int) -> LayerCache:

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from llmlab.models.checks import check_dropout, check_heads, check_sizes
+from llmlab.checks import check_dropout, check_heads, check_sizes
 from llmlab.models.linear import Linear
 from llmlab.models.positions import AttentionPosition
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from llmlab.checks import check_dropout, check_heads, check_sizes
 from llmlab.models.attention import MultiHeadAttention
 from llmlab.models.blocks import PostNormBlock
-from llmlab.models.checks import check_dropout, check_heads, check_sizes
 from llmlab.models.embedding import TokenEmbedding, check_length
 from llmlab.models.feed_forward import FeedForward, gelu
 from llmlab.models.gpt import normal_weights

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from llmlab.models.checks import check_sizes
+from llmlab.checks import check_sizes
 from llmlab.models.linear import linear
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from llmlab.checks import check_heads, check_sizes
 from llmlab.models.attention import MultiHeadAttention
 from llmlab.models.blocks import Block
-from llmlab.models.checks import check_heads, check_sizes
 from llmlab.models.embedding import TokenEmbedding, check_length
 from llmlab.models.feed_forward import feed_forward_named
 from llmlab.models.positions import NormedRotary

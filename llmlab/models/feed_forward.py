@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from llmlab.models.checks import check_choice, check_dropout, check_sizes
+from llmlab.checks import check_choice, check_dropout, check_sizes
 from llmlab.models.linear import Linear
 
 gelu = F.gelu

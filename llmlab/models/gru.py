@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from llmlab.models.checks import check_dropout, check_sizes
+from llmlab.checks import check_dropout, check_sizes
 from llmlab.models.embedding import TokenEmbedding
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from llmlab.models.checks import check_choice, check_sizes
+from llmlab.checks import check_choice, check_sizes
 
 NORMS = ("layer", "rms")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from llmlab.models.checks import check_choice, check_sizes
+from llmlab.checks import check_choice, check_sizes
 
 POSITIONS = ("learned", "sinusoidal", "rotary", "alibi", "none")
 

@@ -28,7 +28,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from llmlab import __version__
-from llmlab.training.files import sync_file, sync_folder
+from llmlab.files import sync_file, sync_folder
 
 _NAME = re.compile(r"step-(\d+)(?:-(\d+))?")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
+
+from llmlab.checks import check_choice, check_integers, check_numbers, check_sizes
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 OPTIMIZERS = ("adamw", "lion", "muon")
@@ -46,10 +47,17 @@ class TrainConfig:
     def __post_init__(self) -> None:
         # JSON turns tuples into lists; a config read back must equal the one written.
         object.__setattr__(self, "betas", tuple(self.betas))
-        for name, least in _LEAST_INTEGERS.items():
-            _require_integer(name, getattr(self, name), least)
-        for name in ("learning_rate", "weight_decay", "clip"):
-            _require_number(name, getattr(self, name))
+        check_sizes(steps=self.steps, accumulate=self.accumulate)
+        check_integers(
+            0,
+            warmup=self.warmup,
+            seed=self.seed,
+            evaluate_every=self.evaluate_every,
+            checkpoint_every=self.checkpoint_every,
+        )
+        check_numbers(
+            learning_rate=self.learning_rate, weight_decay=self.weight_decay, clip=self.clip
+        )
         if self.learning_rate == 0:
             raise ValueError("learning_rate must be a number above 0: got learning_rate=0.")
         if not 0 <= self.final_fraction <= 1:
@@ -60,36 +68,10 @@ class TrainConfig:
             raise ValueError(f"betas must be two numbers in [0, 1): got betas={self.betas!r}.")
         if not 0 < self.cooldown <= 1:
             raise ValueError(f"cooldown must lie above 0 and up to 1: got {self.cooldown!r}.")
-        _require_choice("optimizer", self.optimizer, OPTIMIZERS)
-        _require_choice("schedule", self.schedule, SCHEDULES)
-        _require_choice("precision", self.precision, PRECISIONS)
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("precision", self.precision, PRECISIONS)
 
     def to_dict(self) -> dict:
         """Return the settings as a dictionary that JSON can hold."""
         return asdict(self) | {"betas": list(self.betas)}
-
-
-_LEAST_INTEGERS = {
-    "steps": 1,
-    "warmup": 0,
-    "accumulate": 1,
-    "seed": 0,
-    "evaluate_every": 0,
-    "checkpoint_every": 0,
-}
-
-
-def _require_integer(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}: got {name}={value!r}.")
-
-
-def _require_number(name: str, value: object) -> None:
-    good = isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
-    if isinstance(value, bool) or not good:
-        raise ValueError(f"{name} must be a finite number of at least 0: got {name}={value!r}.")
-
-
-def _require_choice(name: str, value: object, accepted: tuple[str, ...]) -> None:
-    if value not in accepted:
-        raise ValueError(f"{name} must be one of {', '.join(accepted)}: got {name}={value!r}.")

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy
 
+from llmlab.files import write_atomically
 from llmlab.training.config import TrainConfig
-from llmlab.training.files import write_atomically
 
 
 class RecordError(ValueError):

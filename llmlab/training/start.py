@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from llmlab import __version__
+from llmlab.device import choose_device
 from llmlab.training.checkpoints import (
     CheckpointError,
     describe_model,
@@ -25,7 +26,6 @@ from llmlab.training.config import TrainConfig
 from llmlab.training.distributed import Alone, choose_parallel
 from llmlab.training.loop import RECORD_NAME, Callback, Evaluate, Loop
 from llmlab.training.optimizers.groups import trainable
-from llmlab.training.precision import choose_device
 from llmlab.training.records import Run
 from llmlab.training.seeds import set_seed
 from llmlab.training.step import LossFunction, Stepper

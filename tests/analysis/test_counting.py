@@ -112,7 +112,9 @@ def test_attention_is_the_quadratic_part():
 
 @pytest.mark.parametrize("sizes", [{"time": 0}, {"time": 4, "batch_size": -1}])
 def test_sizes_below_one_are_refused(sizes: dict):
-    with pytest.raises(ValueError, match=f"^{list(sizes)[-1]} must be 1 or more: got"):
+    with pytest.raises(
+        ValueError, match=f"^{list(sizes)[-1]} must be an integer of at least 1: got"
+    ):
         flop_formula(GPTConfig(**TINY), **sizes)
 
 

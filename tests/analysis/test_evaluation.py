@@ -118,9 +118,15 @@ def test_validation_may_glance_at_the_beginning_only():
     ("arguments", "message"),
     [
         ({"tokens": [1]}, "tokens must hold at least 2"),
-        ({"tokens": [1, 2], "characters": 0}, r"^characters must be 1 or more: got 0\.$"),
-        ({"tokens": [1, 2], "bytes": -3}, r"^bytes must be 1 or more: got -3\.$"),
-        ({"tokens": [1, 2], "batch_size": 0}, "batch_size must be 1 or more: got 0"),
+        (
+            {"tokens": [1, 2], "characters": 0},
+            r"^characters must be an integer of at least 1: got characters=0\.$",
+        ),
+        (
+            {"tokens": [1, 2], "bytes": -3},
+            r"^bytes must be an integer of at least 1: got bytes=-3\.$",
+        ),
+        ({"tokens": [1, 2], "batch_size": 0}, "batch_size must be an integer of at least 1"),
     ],
 )
 def test_bad_values_are_named(arguments: dict, message: str):

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import itertools
-import os
-import sys
 
+import psutil
 import pytest
 import torch
 import torch.nn.functional as F
@@ -94,9 +93,15 @@ def test_peak_never_falls_and_sees_a_large_tensor():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda c: memory_estimate(c, batch_size=0), "batch_size must be 1 or more: got 0."),
-        (lambda c: memory_estimate(c, 1, time=-1), "time must be 1 or more: got -1."),
-        (lambda c: cache_memory(c, time=0), "time must be 1 or more: got 0."),
+        (
+            lambda c: memory_estimate(c, batch_size=0),
+            "batch_size must be an integer of at least 1: got batch_size=0.",
+        ),
+        (
+            lambda c: memory_estimate(c, 1, time=-1),
+            "time must be an integer of at least 1: got time=-1.",
+        ),
+        (lambda c: cache_memory(c, time=0), "time must be an integer of at least 1: got time=0."),
     ],
 )
 def test_sizes_below_one_are_refused(call, message: str):
@@ -109,9 +114,8 @@ def test_other_models_are_refused():
         memory_estimate(GRUConfig(vocab_size=5, width=4), 1)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_free_memory_is_a_part_of_what_there_is():
-    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    there = psutil.virtual_memory().total
     assert there / 100 < free_memory() <= there  # in bytes, then
 
 
@@ -123,11 +127,3 @@ def test_a_model_fits_or_is_refused_by_the_sum_of_its_estimate(monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda device: needed - 1)
     with pytest.raises(ValueError, match=r"^the model must fit into the .* 3 × 16 tokens"):
         check_memory(config, 3, cpu)
-
-
-def test_where_memory_cannot_be_read_nothing_is_refused(monkeypatch):
-    def unknown(device):
-        raise OSError
-
-    monkeypatch.setattr(memory, "free_memory", unknown)
-    check_memory(GPTConfig(**SIZES | {"layers": 10**9}), 3, torch.device("cpu"))

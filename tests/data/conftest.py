@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llmlab.data import ARTIFACTS, cache_folder
+from llmlab.data import ARTIFACTS
+from llmlab.files import cache_folder
 
 
 @pytest.fixture

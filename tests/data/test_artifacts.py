@@ -12,7 +12,8 @@ from dataclasses import replace
 import pytest
 
 from llmlab.data import artifacts
-from llmlab.data.artifacts import ARTIFACTS, ArtifactError, cache_folder, fetch, read_members
+from llmlab.data.artifacts import ARTIFACTS, ArtifactError, fetch, read_members
+from llmlab.files import cache_folder
 
 
 def wheel_bytes() -> bytes:
@@ -165,17 +166,3 @@ def test_interruption_leaves_nothing(tiny, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         fetch("tiny")
     assert left_in_cache() == []
-
-
-def test_cache_folder_follows_the_environment(monkeypatch, tmp_path):
-    monkeypatch.setenv("LLMLAB_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path
-    monkeypatch.delenv("LLMLAB_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(artifacts.sys, "platform", "linux")
-    assert cache_folder() == tmp_path / "llmlab"
-    monkeypatch.setattr(artifacts.sys, "platform", "darwin")
-    assert cache_folder().parts[-3:] == ("Library", "Caches", "llmlab")
-    monkeypatch.setattr(artifacts.sys, "platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "Local"))
-    assert cache_folder() == tmp_path / "Local" / "llmlab"

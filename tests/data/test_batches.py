@@ -114,8 +114,14 @@ def test_pack_lays_documents_end_to_end():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: RandomWindows(TOKENS, 0, 1), "context must be 1 or more: got 0."),
-        (lambda: RandomWindows(TOKENS, 4, 0), "batch_size must be 1 or more: got 0."),
+        (
+            lambda: RandomWindows(TOKENS, 0, 1),
+            "context must be an integer of at least 1: got context=0.",
+        ),
+        (
+            lambda: RandomWindows(TOKENS, 4, 0),
+            "batch_size must be an integer of at least 1: got batch_size=0.",
+        ),
         (
             lambda: RandomWindows([1, 2, 3], 3, 1),
             r"tokens must hold at least 4 \(context \+ 1\): got 3.",
@@ -130,7 +136,10 @@ def test_pack_lays_documents_end_to_end():
         ),
         (lambda: MaskedWindows(TOKENS, 4, 1, 100, 100, rate=1.5), "rate must be .* got 1.5."),
         (lambda: MaskedWindows(TOKENS, 4, 1, 1, 1), "vocab_size must be 2 or more .* got 1."),
-        (lambda: MaskedWindows(TOKENS, 4, 1, 100, -1), "mask_id must be 0 or more: got -1."),
+        (
+            lambda: MaskedWindows(TOKENS, 4, 1, 100, -1),
+            "mask_id must be an integer of at least 0: got mask_id=-1.",
+        ),
         (lambda: SequentialWindows([1], 3, 1), "tokens must hold at least 2 .* got 1."),
         (lambda: SequentialWindows([], 3, 1), "tokens must hold at least 2 .* got 0."),
         (
@@ -138,7 +147,7 @@ def test_pack_lays_documents_end_to_end():
             r"one row \(N,\): got shape \(2, 2\).",
         ),
         (lambda: pack([], 3, 0), "documents must hold at least one"),
-        (lambda: pack([[1]], 0, 0), "context must be 1 or more"),
+        (lambda: pack([[1]], 0, 0), "context must be an integer of at least 1"),
     ],
 )
 def test_bad_sizes(make, message):

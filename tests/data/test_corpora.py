@@ -140,7 +140,9 @@ def test_synthetic_corpus_is_seeded_and_exactly_long():
     assert corpus == synthetic_corpus(5_000, seed=3)
     assert corpus.text != synthetic_corpus(5_000, seed=4).text
     assert synthetic_corpus(100, seed=3).text == corpus.text[:100]
-    with pytest.raises(ValueError, match="characters must be 1 or more: got 0"):
+    with pytest.raises(
+        ValueError, match="characters must be an integer of at least 1: got characters=0"
+    ):
         synthetic_corpus(0)
 
 

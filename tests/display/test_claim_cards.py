@@ -84,12 +84,3 @@ def test_the_cost_of_a_chapter_is_time_memory_and_device(shown, monkeypatch):
             rf"This notebook took {clock} and \d+\.\d GB of memory at its peak, on .+\.",
             shown[-1][1],
         )
-
-
-def test_the_cost_leaves_memory_out_where_the_system_does_not_tell(shown, monkeypatch):
-    def refuse():
-        raise OSError("peak memory cannot be read on win32.")
-
-    monkeypatch.setattr(claims, "peak_memory", refuse)
-    chapter_cost()
-    assert re.fullmatch(r"This notebook took \d.*(s|minutes), on .+\.", shown[-1][1])

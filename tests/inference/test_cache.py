@@ -63,8 +63,11 @@ def test_a_tensor_that_does_not_fit_is_refused_by_name():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"layers": 0}, "layers must be 1 or more: got 0."),
-        ({"layers": 1, "capacity": -1}, "capacity must be 0 or more tokens: got -1."),
+        ({"layers": 0}, "layers must be an integer of at least 1: got layers=0."),
+        (
+            {"layers": 1, "capacity": -1},
+            "capacity must be an integer of at least 0: got capacity=-1.",
+        ),
     ],
 )
 def test_bad_sizes(arguments: dict, message: str):

@@ -152,7 +152,7 @@ def test_padding_mask_refuses_lengths_that_do_not_fit(lengths):
 
 
 def test_causal_mask_refuses_no_time():
-    with pytest.raises(ValueError, match="time must be an integer from 1: got time=0"):
+    with pytest.raises(ValueError, match="time must be an integer of at least 1: got time=0"):
         causal_mask(0)
 
 

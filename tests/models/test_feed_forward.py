@@ -75,5 +75,5 @@ def test_unknown_feed_forward():
 
 @pytest.mark.parametrize("make", [lambda: FeedForward(8, 0, gelu), lambda: SwiGLU(8, -2)])
 def test_hidden_width_must_be_positive(make):
-    with pytest.raises(ValueError, match="hidden must be an integer from 1"):
+    with pytest.raises(ValueError, match="hidden must be an integer of at least 1"):
         make()

@@ -266,7 +266,9 @@ def test_bad_configs(config):
         replace(config, heads=3)
     for name in ("vocab_size", "context", "layers", "heads", "width"):
         for value in (0, -4, 2.0, True, "8"):
-            with pytest.raises(ValueError, match=f"{name} must be an integer from 1: got {name}="):
+            with pytest.raises(
+                ValueError, match=f"{name} must be an integer of at least 1: got {name}="
+            ):
                 replace(config, **{name: value})
     for value in (-0.1, 1.0):
         with pytest.raises(ValueError, match="dropout must be from 0 to below 1: got dropout="):
@@ -274,7 +276,7 @@ def test_bad_configs(config):
 
 
 def test_bad_gru_configs():
-    with pytest.raises(ValueError, match="layers must be an integer from 1: got layers=0"):
+    with pytest.raises(ValueError, match="layers must be an integer of at least 1: got layers=0"):
         replace(GRU_SMALL, layers=0)
     with pytest.raises(ValueError, match="dropout must be from 0 to below 1"):
         replace(GRU_SMALL, dropout=1.5)

@@ -59,5 +59,5 @@ def test_unknown_norm():
 
 @pytest.mark.parametrize("make", [LayerNorm, RMSNorm])
 def test_width_must_be_positive(make):
-    with pytest.raises(ValueError, match="width must be an integer from 1: got width=0"):
+    with pytest.raises(ValueError, match="width must be an integer of at least 1: got width=0"):
         make(0)

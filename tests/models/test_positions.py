@@ -141,7 +141,7 @@ def test_rotary_beyond_its_context():
     ],
 )
 def test_sizes_must_be_positive(make):
-    with pytest.raises(ValueError, match="must be an integer from 1"):
+    with pytest.raises(ValueError, match="must be an integer of at least 1"):
         make()
 
 

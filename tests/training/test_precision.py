@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from llmlab.training.precision import choose_device, choose_precision
+from llmlab.training.precision import choose_precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -16,29 +16,6 @@ def gpu(monkeypatch):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
 
     return pretend
-
-
-def test_auto_is_the_cpu_without_cuda(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert choose_device("auto") == CPU
-
-
-def test_auto_is_cuda_where_there_is_one(gpu):
-    gpu((7, 5))
-    assert choose_device("auto") == GPU
-    assert choose_device("cuda:0") == torch.device("cuda:0")
-
-
-@pytest.mark.parametrize("name", ["mps", "tpu", "cuda:x", "cudax", ""])
-def test_other_devices_are_refused(name):
-    with pytest.raises(ValueError, match="device must be auto, cpu, cuda or cuda:<number>"):
-        choose_device(name)
-
-
-def test_a_device_that_is_not_there_is_refused(gpu):
-    gpu((8, 0))
-    with pytest.raises(ValueError, match="'cuda:3' is not on this machine, which has 1 CUDA"):
-        choose_device("cuda:3")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from llmlab.files import cache_folder, write_atomically
+
 from .assets import MODULES
 
 PYODIDE = MODULES / "pyodide"
@@ -91,7 +93,7 @@ def _agrees(content: bytes) -> bool:
 
 def _cached_numpy(name: str) -> Path:
     """Path of the wheel in the user's cache, where it arrives whole or not at all."""
-    from llmlab.data.artifacts import ArtifactError, cache_folder  # imports torch: only when needed
+    from llmlab.data.artifacts import ArtifactError  # imports torch: only when needed
 
     path = cache_folder() / name
     if _is_numpy(path):
@@ -99,9 +101,7 @@ def _cached_numpy(name: str) -> Path:
     try:
         content = _from_release(name) or _from_carrier(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        arriving = path.with_suffix(".part")
-        arriving.write_bytes(content)
-        arriving.replace(path)
+        write_atomically(path, content)
     except (ArtifactError, OSError) as error:
         raise NumpyMissing(
             f"{name} could not be fetched: connect to the network once, or put the file into "

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from llmlab.training.precision import choose_device
+from llmlab.device import choose_device
 
 
 class Alone:

@@ -13,9 +13,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from llmlab.device import choose_device
 from llmlab.training.distributed.alone import Alone
 from llmlab.training.nested import map_tensors
-from llmlab.training.precision import choose_device
 
 
 def number_of_processes() -> int:

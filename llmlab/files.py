@@ -1,4 +1,4 @@
-"""Writing files so that a crash, a full disk or an impatient reader never sees half of one."""
+"""Where files are kept, and how to write one so that nobody ever sees half of it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,22 @@ import os
 import tempfile
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
+
+def cache_folder() -> Path:
+    """The folder of what can be fetched or computed again: ``$LLMLAB_CACHE``, else the user's."""
+    if chosen := os.environ.get("LLMLAB_CACHE"):
+        return Path(chosen).expanduser()
+    return user_cache_path("llmlab", appauthor=False)
+
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name and rename it into place. Raises OSError."""
+    """Write a file under a temporary name and rename it into place; its folder must exist.
+
+    A crash, a full disk or an impatient reader then meets the old file or the new one. Raises
+    OSError.
+    """
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,0 +1,46 @@
+"""Checks of arguments: each raises ValueError with one sentence that names what it refuses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+
+def check_sizes(**sizes: int) -> None:
+    """Every size is an integer of at least 1."""
+    check_integers(1, **sizes)
+
+
+def check_integers(least: int, **values: int) -> None:
+    """Every value is an integer of at least ``least``."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(
+                f"{name} must be an integer of at least {least}: got {name}={value!r}."
+            )
+
+
+def check_numbers(**values: float) -> None:
+    """Every value is a finite number of at least 0."""
+    for name, value in values.items():
+        good = isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
+        if isinstance(value, bool) or not good:
+            raise ValueError(f"{name} must be a finite number of at least 0: got {name}={value!r}.")
+
+
+def check_choice(name: str, value: str, accepted: Collection[str]) -> None:
+    """The value is one of the accepted names."""
+    if value not in accepted:
+        raise ValueError(f"{name} must be one of {', '.join(accepted)}: got {name}={value!r}.")
+
+
+def check_heads(width: int, heads: int) -> None:
+    """Heads share the width equally."""
+    if width % heads:
+        raise ValueError(f"heads must divide width: got heads={heads}, width={width}.")
+
+
+def check_dropout(dropout: float) -> None:
+    """Dropout is a probability below 1."""
+    if not 0.0 <= dropout < 1.0:
+        raise ValueError(f"dropout must be from 0 to below 1: got dropout={dropout!r}.")
