@@ -30,10 +30,10 @@ from statistics import median
 
 import numpy
 import torch
-from report import comparison_table
 from torch.nn import functional as F
 
 from llmlab.data import BPETokenizer, load_corpus
+from llmlab.display.tables import comparison_table
 from llmlab.inference import generate_tokens
 from llmlab.models import GPT
 from llmlab.models.convert import from_hugging_face

@@ -20,11 +20,12 @@ from typing import Any
 
 import torch
 from nanogpt_recipe import prepare, validation_loss
-from report import WHOLE, ladder_table, rungs
 from torch import nn
 from torch._inductor.utils import fresh_cache
 
+from llmlab.analysis.ladder import WHOLE, rungs
 from llmlab.data import RandomWindows
+from llmlab.display.tables import ladder_table
 from llmlab.models import FastGPT, Rotary, build
 from llmlab.models.feed_forward import gelu
 from llmlab.models.gpt import normal_weights

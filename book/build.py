@@ -31,9 +31,9 @@ from llmlab_site.ledger import chapter_title, collect_claims, ledger_page  # noq
 from llmlab_site.opening import opening_page  # noqa: E402
 from llmlab_site.pyodide import PYODIDE, NumpyMissing, install_numpy  # noqa: E402
 from llmlab_site.repository import colab_buttons  # noqa: E402
-from llmlab_site.speed import comparison, ladder  # noqa: E402
+from llmlab_site.speed import comparison, gpu, ladder  # noqa: E402
 
-from llmlab.training import recorded_runs  # noqa: E402
+from llmlab.training import recorded_figures, recorded_runs  # noqa: E402
 
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
@@ -112,6 +112,7 @@ def write_generated_pages(chapters: list[Path], executed: dict[str, Path]) -> No
     peers = json.loads((ROOT / "records" / "benchmarks" / "cpu.json").read_text("utf-8"))
     write_if_changed(generated / "comparison.md", comparison(peers))
     write_if_changed(generated / "ladder.md", ladder(recorded_runs("ladder")))
+    write_if_changed(generated / "gpu.md", gpu(recorded_figures("gpu")))
     write_if_changed(ROOT / CATALOGUE, json.dumps(catalogue(executed, titles), indent=1))
     keys = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in executed.items()}
     write_if_changed(BUILD / EXECUTED, json.dumps(keys, indent=1))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from llmlab.analysis.ladder import rungs
+from llmlab.display.tables import comparison_table, ladder_table
 from llmlab.training import Run, TrainConfig, recorded_runs
 
 ROOT = Path(__file__).parents[1]
@@ -28,8 +30,6 @@ def run(name: str, seed: int, loss: float, seconds: list[float]) -> Run:
 
 
 def test_a_row_by_hand():
-    from report import comparison_table
-
     row = {"what": "walk", "peer": "a peer", "ours": 0.04, "theirs": 12.345, "ratio": 308.625}
     assert (
         comparison_table({"rows": [row]}).splitlines()[-1]
@@ -46,8 +46,6 @@ def test_in_turns_takes_medians_and_the_median_of_the_ratios(monkeypatch):
 
 
 def test_the_ladder_by_hand():
-    from report import ladder_table, rungs
-
     # 9 s to compile, then 10, 20 and 30 ms a step: the interval that compiled does not count
     whole = [
         run("everything", seed, loss, [9.0, 9.1, 9.3, 9.6]) for seed, loss in ((0, 1.8), (1, 1.9))
@@ -62,14 +60,11 @@ def test_the_ladder_by_hand():
 
 def test_every_rung_of_the_ladder_is_on_record_with_the_same_seeds():
     import ladder
-    from report import rungs
 
     found = {rung.name: len(rung.losses) for rung in rungs(recorded_runs("ladder"))}
     assert found == dict.fromkeys([*ladder.VARIANTS, ladder.START], found["everything"])
 
 
 def test_the_readme_shows_the_stored_comparison():
-    from report import comparison_table
-
     record = json.loads((ROOT / "records" / "benchmarks" / "cpu.json").read_text("utf-8"))
     assert comparison_table(record) in (ROOT / "README.md").read_text("utf-8")

@@ -16,7 +16,7 @@ from llmlab.training.distributed import choose_parallel
 from llmlab.training.loop import TrainingDiverged
 from llmlab.training.objectives import causal_loss, masked_loss
 from llmlab.training.presets import PRESETS, Preset, preset
-from llmlab.training.records import RecordError, Run, recorded_runs
+from llmlab.training.records import RecordError, Run, recorded_figures, recorded_runs
 from llmlab.training.seeds import set_seed
 from llmlab.training.start import resume, train
 
@@ -35,6 +35,7 @@ __all__ = [
     "load_weights",
     "masked_loss",
     "preset",
+    "recorded_figures",
     "recorded_runs",
     "resume",
     "save_checkpoint",

@@ -151,6 +151,16 @@ def recorded_runs(folder: str, name: str = "") -> list[Run]:
     return [Run.load(path) for path in paths if name in ("", names[path])]
 
 
+def recorded_figures(folder: str) -> dict[str, dict[str, Any]]:
+    """Return the single figures that were measured beforehand and travel with the package.
+
+    They are the files ``records/<folder>/<name>.json``, by name; none if there is no such folder:
+    ``"gpu"`` stays empty until somebody runs ``benchmarks/gpu.py`` on a card.
+    """
+    paths = sorted((_records_folder() / folder).glob("*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+
+
 def _records_folder() -> Path:
     """Beside the package in a checkout, inside the package where setup.py has put it."""
     package = Path(__file__).parents[1]

@@ -1,4 +1,4 @@
-"""The tables that the README and the book show, made from stored records."""
+"""What the ladder of the fast preset measured: one rung a variant, from the runs of its seeds."""
 
 from __future__ import annotations
 
@@ -10,19 +10,6 @@ from statistics import mean, median
 from llmlab.training import Run
 
 WHOLE = "everything"  # the rung that the others are compared with
-
-
-def comparison_table(record: dict) -> str:
-    """A record of ``compare.py`` as Markdown."""
-    lines = ["| what | llmlab | peer | times as fast |", "|---|---|---|---|"]
-    for row in record["rows"]:
-        peer = f"{row['peer']} {_time(row['theirs'])}"
-        lines.append(f"| {row['what']} | {_time(row['ours'])} | {peer} | {row['ratio']:.2f} |")
-    return "\n".join(lines)
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
 
 
 @dataclass(frozen=True)
@@ -65,19 +52,3 @@ def rungs(runs: Iterable[Run]) -> list[Rung]:
         named.setdefault(run.name, []).append(run)
     found = [Rung.of(name, seeds) for name, seeds in named.items()]
     return sorted(found, key=lambda rung: (rung.name != WHOLE, -mean(rung.losses)))
-
-
-def ladder_table(found: Sequence[Rung]) -> str:
-    """The rungs as Markdown, with what each loses against the whole recipe."""
-    whole = mean(found[0].losses)
-    lines = [
-        "| change | loss (nats) | lost | ms a step | s in all |",
-        "|---|---|---|---|---|",
-    ]
-    for rung in found:
-        loss = mean(rung.losses)
-        lost = "" if rung.name == WHOLE else f"{loss - whole:+.3f}".replace("-", "−")
-        lines.append(
-            f"| {rung.name} | {loss:.3f} | {lost} | {rung.milliseconds:.0f} | {rung.seconds:.0f} |"
-        )
-    return "\n".join(lines)
