@@ -34,7 +34,7 @@ from torch.nn import functional as F
 
 from llmlab.data import BPETokenizer, load_corpus
 from llmlab.display.tables import comparison_table
-from llmlab.inference import generate_tokens
+from llmlab.inference import Sampling, generate_tokens
 from llmlab.models import GPT
 from llmlab.models.convert import from_hugging_face
 from llmlab.models.linear import linear
@@ -105,7 +105,7 @@ def generation(runs: int) -> Iterator[Row]:
         options = {"max_new_tokens": NEW, "min_new_tokens": NEW, "do_sample": False}
 
         def we(prompt=prompt):
-            return generate_tokens(ours, prompt, NEW, temperature=0)
+            return generate_tokens(ours, prompt, NEW, Sampling(temperature=0))
 
         def they(prompt=prompt, options=options):
             return theirs.generate(prompt, pad_token_id=0, eos_token_id=None, **options)

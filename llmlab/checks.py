@@ -40,6 +40,14 @@ def check_heads(width: int, heads: int) -> None:
         raise ValueError(f"heads must divide width: got heads={heads}, width={width}.")
 
 
+def check_causal(model) -> None:
+    """The model predicts next tokens, as one does unless it says otherwise; raises TypeError."""
+    if not getattr(model, "causal", True):
+        raise TypeError(
+            f"model must predict the next token: {type(model).__name__} fills in masked ones."
+        )
+
+
 def check_dropout(dropout: float) -> None:
     """Dropout is a probability below 1."""
     if not 0.0 <= dropout < 1.0:

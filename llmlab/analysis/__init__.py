@@ -1,5 +1,6 @@
-"""Measuring models: what they hold, what they cost, how well they predict."""
+"""Measuring models, and looking inside: what they hold, cost, predict, and attend to."""
 
+from llmlab.analysis.attention import ablate_head, attention_layers, record_attention
 from llmlab.analysis.counting import (
     count_flops,
     count_parameters,
@@ -19,6 +20,8 @@ from llmlab.analysis.memory import (
 
 __all__ = [
     "Evaluation",
+    "ablate_head",
+    "attention_layers",
     "cache_memory",
     "check_memory",
     "count_activations",
@@ -31,5 +34,6 @@ __all__ = [
     "parameter_formula",
     "parameter_table",
     "peak_memory",
+    "record_attention",
     "validation",
 ]

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from llmlab.checks import check_sizes
+from llmlab.checks import check_causal, check_sizes
 from llmlab.data.batches import IGNORE, Batch, SequentialWindows
 
 
@@ -111,6 +111,5 @@ def _total_loss(model: nn.Module, batches: Iterable[Batch]) -> tuple[float, int]
 
 
 def _context(model: nn.Module) -> int:
-    if type(model).__name__ == "BERT":
-        raise TypeError("model must predict the next token: BERT fills in masked ones.")
+    check_causal(model)
     return getattr(model.config, "context", None) or 64

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import fields
 
 from llmlab.analysis import Evaluation, evaluate, parameter_table
 from llmlab.commands.reporting import print_json, print_table, usage_errors
 from llmlab.commands.run_folder import RunFolder
 from llmlab.data import Corpus, Tokenizer, load_corpus
-from llmlab.inference import stream
+from llmlab.inference import Sampling, stream
 from llmlab.training import Run
 from llmlab.training.checkpoints import find_checkpoint
 
@@ -27,13 +28,8 @@ def generate_text(arguments: argparse.Namespace) -> int:
             tokenizer,
             arguments.prompt,
             arguments.length,
-            temperature=arguments.temperature,
-            top_k=arguments.top_k,
-            top_p=arguments.top_p,
-            repetition_penalty=arguments.repetition_penalty,
-            no_repeat_ngram=arguments.no_repeat_ngram,
+            Sampling(**{field.name: getattr(arguments, field.name) for field in fields(Sampling)}),
             stop=arguments.stop,
-            seed=arguments.seed,
         )
     if arguments.json:
         start = time.perf_counter()

@@ -30,7 +30,7 @@ from llmlab.data import (
     load_corpus,
 )
 from llmlab.device import choose_device
-from llmlab.inference import generate
+from llmlab.inference import Sampling, generate
 from llmlab.models import GPTConfig, build
 from llmlab.training import Run, causal_loss, choose_parallel, resume, set_seed, train
 from llmlab.training.distributed import Alone
@@ -182,7 +182,7 @@ def _report(
         return EXIT_INTERRUPTED
     say("Measuring on all of the text that was held back ...")
     evaluation = evaluate_corpus(model, tokenizer, held_back)
-    sample = generate(model, tokenizer, "", _SAMPLE_TOKENS, temperature=0.8, seed=run.seed)
+    sample = generate(model, tokenizer, "", _SAMPLE_TOKENS, Sampling(0.8, seed=run.seed))
     if as_json:
         seconds = run.lines[-1]["seconds"]
         print_json(

@@ -9,7 +9,7 @@ import torch
 import traitlets
 from safetensors.torch import save
 
-from llmlab.inference import generate, generate_tokens
+from llmlab.inference import Sampling, generate, generate_tokens
 from llmlab.models import GPT
 from llmlab.training import Run
 
@@ -19,7 +19,8 @@ from .widget import Widget
 ACCEPTED = {"position": "rotary", "norm": "layer", "feed_forward": "gelu"}  # what gpt.js computes
 TOKENIZERS = ("bpe", "byte", "char")
 VIEWS = ("all", "write", "look", "step", "heads")
-KNOBS = {"temperature": 0.6, "top_p": 0.9, "seed": 1}
+KNOBS = ("temperature", "top_p", "seed")
+SAMPLING = Sampling(temperature=0.6, top_p=0.9, seed=1)
 LENGTH = 100  # tokens written at a press of the button
 
 
@@ -93,9 +94,9 @@ class Microscope(Widget):
             weights=save(rounded),
             config=vars(model.config),
             tokenizer=tokenizer.to_dict(),
-            knobs=KNOBS,
+            knobs={name: getattr(SAMPLING, name) for name in KNOBS},
             text=text,
-            sample=generate(here, tokenizer, text, LENGTH, **KNOBS),
+            sample=generate(here, tokenizer, text, LENGTH, SAMPLING),
             facts=facts,
             description=f"A GPT that goes on with any text and can be looked into: {facts}",
             view=view,
@@ -139,7 +140,7 @@ def _facts(run: Run, size: int) -> str:
 def _reference(model: GPT, tokenizer: Any, text: str) -> dict:
     """A greedy continuation, and scores of the token after the text, as PyTorch computes them."""
     ids = torch.tensor([tokenizer.encode(text or "\n")[-model.config.context :]])
-    written = generate_tokens(model, ids, 64, temperature=0)[0, ids.shape[1] :]
+    written = generate_tokens(model, ids, 64, Sampling(temperature=0))[0, ids.shape[1] :]
     return {
         "tokens": ids[0].tolist(),
         "greedy": written.tolist(),

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
+from llmlab.checks import check_causal
 from llmlab.inference.cache import KeyValueCache
 from llmlab.inference.sampling import Sampling, choose, control_repetition
 from llmlab.inference.writer import TextWriter
@@ -29,14 +30,9 @@ def generate(
     tokenizer,
     prompt: str | Sequence[str],
     length: int,
+    sampling: Sampling = Sampling(),
     *,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    repetition_penalty: float = 1.0,
-    no_repeat_ngram: int | None = None,
     stop: str | Sequence[str] = (),
-    seed: int | Sequence[int] = 0,
     use_cache: bool = True,
 ) -> str | list[str]:
     """The text with which the model continues a prompt, or a list of them for a list of prompts.
@@ -46,9 +42,9 @@ def generate(
         tokenizer: the one the model was trained with.
         prompt: text to continue; "" starts from a newline. The prompt is not in what is returned.
         length: tokens to write, 0 or more.
-        temperature, top_k, top_p, repetition_penalty, no_repeat_ngram: see ``Sampling``.
+        sampling: how each token is chosen, and the seed; by default from the model's own
+            distribution.
         stop: strings at which the text ends; the stop string itself is left out.
-        seed: one for all prompts, so that each gives the text it gives alone, or one a prompt.
         use_cache: keep keys and values. It changes the time taken, not the text.
 
     Raises:
@@ -58,11 +54,10 @@ def generate(
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
     if not prompts:
         return []
-    sampling = Sampling(temperature, top_k, top_p, repetition_penalty, no_repeat_ngram)
     writers = [TextWriter(tokenizer, stop) for _ in prompts]
     rows = [_encode(model, tokenizer, text) for text in prompts]
     texts = ["" for _ in prompts]
-    for new in _continue(model, rows, length, sampling, _seeds(seed, len(rows)), use_cache):
+    for new in _continue(model, rows, length, sampling, use_cache):
         for row, token in enumerate(new):
             if token is not None:
                 texts[row] += writers[row].write(token)
@@ -77,14 +72,9 @@ def stream(
     tokenizer,
     prompt: str,
     length: int,
+    sampling: Sampling = Sampling(),
     *,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    repetition_penalty: float = 1.0,
-    no_repeat_ngram: int | None = None,
     stop: str | Sequence[str] = (),
-    seed: int = 0,
     use_cache: bool = True,
 ) -> Iterator[str]:
     """The text of ``generate`` for one prompt, in pieces as they are written.
@@ -94,10 +84,9 @@ def stream(
     """
     if not isinstance(prompt, str):
         raise TypeError(f"prompt must be one string to be streamed: got {type(prompt).__name__}.")
-    sampling = Sampling(temperature, top_k, top_p, repetition_penalty, no_repeat_ngram)
     writer = TextWriter(tokenizer, stop)
     rows = [_encode(model, tokenizer, prompt)]
-    steps = _continue(model, rows, length, sampling, _seeds(seed, 1), use_cache)
+    steps = _continue(model, rows, length, sampling, use_cache)
     return _pieces(steps, writer)
 
 
@@ -105,13 +94,8 @@ def generate_tokens(
     model: nn.Module,
     tokens: torch.Tensor,
     length: int,
+    sampling: Sampling = Sampling(),
     *,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    repetition_penalty: float = 1.0,
-    no_repeat_ngram: int | None = None,
-    seed: int | Sequence[int] = 0,
     use_cache: bool = True,
 ) -> torch.Tensor:
     """Tokens (B, T + length): the given tokens (B, T) and their continuation.
@@ -120,9 +104,8 @@ def generate_tokens(
     """
     if tokens.ndim != 2 or 0 in tokens.shape:
         raise ValueError(f"tokens must be (B, T) with B and T from 1: got {tuple(tokens.shape)}.")
-    sampling = Sampling(temperature, top_k, top_p, repetition_penalty, no_repeat_ngram)
     rows = tokens.tolist()
-    new = list(_continue(model, rows, length, sampling, _seeds(seed, len(rows)), use_cache))
+    new = list(_continue(model, rows, length, sampling, use_cache))
     if not new:
         return tokens.clone()
     return torch.cat([tokens, torch.tensor(new, device=tokens.device).T], dim=1)
@@ -200,15 +183,13 @@ def _continue(
     rows: list[list[int]],
     length: int,
     sampling: Sampling,
-    seeds: list[int],
     use_cache: bool,
 ) -> Iterator[list[int | None]]:
     """Each row's new token, step by step; None while a row is in its prompt, or has finished."""
     if length != int(length) or length < 0:
         raise ValueError(f"length must be a whole number of tokens, 0 or more: got {length}.")
-    if type(model).__name__ == "BERT":
-        raise TypeError("model must predict the next token: BERT fills in masked ones.")
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    check_causal(model)
+    generators = [torch.Generator().manual_seed(seed) for seed in sampling.seeds(len(rows))]
     return _steps(NextLogits(model, use_cache), rows, int(length), sampling, generators)
 
 
@@ -254,10 +235,3 @@ def _encode(model: nn.Module, tokenizer, text: str) -> list[int]:
         raise ValueError(
             "prompt must not be empty: this tokenizer has no newline to start from."
         ) from None
-
-
-def _seeds(seed: int | Sequence[int], rows: int) -> list[int]:
-    seeds = [seed] * rows if isinstance(seed, int) else list(seed)
-    if len(seeds) != rows:
-        raise ValueError(f"seed must be one number, or one for each of {rows} prompts: got {seed}.")
-    return seeds

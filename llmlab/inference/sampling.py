@@ -11,7 +11,7 @@ import torch
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is chosen.
+    """How each next token is chosen.
 
     Args:
         temperature: logits are divided by it; 0 is greedy, 1 is the model's own distribution.
@@ -23,6 +23,8 @@ class Sampling:
             of word pieces: in a text of characters every letter has been used.
         no_repeat_ngram: never write the same n tokens twice (Paulus et al., 2018); this is the
             repetition control that suits characters, with n of 10 or so.
+        seed: of the random numbers: one for all prompts, so that each gives the text that it gives
+            alone, or one a prompt.
 
     Raises:
         ValueError: if a value is outside its range.
@@ -33,6 +35,7 @@ class Sampling:
     top_p: float | None = None
     repetition_penalty: float = 1.0
     no_repeat_ngram: int | None = None
+    seed: int | Sequence[int] = 0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
@@ -49,14 +52,25 @@ class Sampling:
                 "repetition_penalty must be a finite number above 0 (1 is off): "
                 f"got {self.repetition_penalty}."
             )
+        seeds = self.seed if isinstance(self.seed, Sequence) else [self.seed]
+        if not all(isinstance(seed, int) for seed in seeds):
+            raise ValueError(f"seed must be an integer, or one for each prompt: got {self.seed!r}.")
+
+    def seeds(self, rows: int) -> list[int]:
+        """The seed of each of so many prompts.
+
+        Raises:
+            ValueError: if there are seeds for another number of prompts.
+        """
+        seeds = [self.seed] * rows if isinstance(self.seed, int) else list(self.seed)
+        if len(seeds) != rows:
+            raise ValueError(
+                f"seed must be an integer, or one for each of {rows} prompts: got {self.seed}."
+            )
+        return seeds
 
 
-def next_token_probabilities(
-    logits: torch.Tensor,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-) -> torch.Tensor:
+def next_token_probabilities(logits: torch.Tensor, sampling: Sampling = Sampling()) -> torch.Tensor:
     """Probabilities (..., V) that the next token is drawn from, given logits (..., V).
 
     Temperature comes first, then top-k, then top-p among what top-k left. Tokens that were cut
@@ -64,9 +78,9 @@ def next_token_probabilities(
     top-k keeps exactly k.
 
     Raises:
-        ValueError: if an argument is out of range (see ``Sampling``) or the logits hold NaN.
+        ValueError: if the logits hold NaN.
     """
-    Sampling(temperature, top_k, top_p)
+    temperature, top_k, top_p = sampling.temperature, sampling.top_k, sampling.top_p
     _check_numbers(logits)
     # Taking the largest logit off first keeps tiny temperatures from overflowing.
     logits = logits.double() - logits.amax(dim=-1, keepdim=True)
@@ -111,10 +125,7 @@ def choose(logits: torch.Tensor, sampling: Sampling, uniforms: Sequence[float]) 
         largest, tokens = logits.max(dim=-1)  # NaN, if there is one; of equal ones the first
         _check_numbers(largest)
         return tokens
-    probabilities = next_token_probabilities(
-        logits, sampling.temperature, sampling.top_k, sampling.top_p
-    )
-    return draw(probabilities, uniforms)
+    return draw(next_token_probabilities(logits, sampling), uniforms)
 
 
 def control_repetition(

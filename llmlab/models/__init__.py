@@ -7,11 +7,8 @@ Read in this order: ``attention``, ``positions``, ``norms``, ``feed_forward``, `
 
 from llmlab.models.attention import (
     MultiHeadAttention,
-    ablate_head,
-    attention_layers,
     causal_mask,
     padding_mask,
-    record_attention,
     scaled_dot_product_attention,
 )
 from llmlab.models.bert import BERT, BERTConfig
@@ -57,17 +54,14 @@ __all__ = [
     "SinusoidalPositions",
     "SwiGLU",
     "TokenEmbedding",
-    "ablate_head",
     "alibi_bias",
     "alibi_slopes",
-    "attention_layers",
     "build",
     "causal_mask",
     "config_from_dict",
     "config_to_dict",
     "layer_norm",
     "padding_mask",
-    "record_attention",
     "rms_norm",
     "scaled_dot_product_attention",
     "sinusoidal",

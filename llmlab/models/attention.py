@@ -1,16 +1,14 @@
 """Attention: each token asks a question, and gathers from the tokens whose keys answer it.
 
 First the readable version, four lines of arithmetic that return the attention weights. Then the
-masks, then ``MultiHeadAttention``, which does the same through PyTorch's fused kernel and falls
-back on the readable version when somebody wants to see the weights. Vaswani et al. 2017, section 3.
+masks, then ``MultiHeadAttention``, which does the same through PyTorch's fused kernel. Vaswani et
+al. 2017, section 3.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -116,8 +114,7 @@ class MultiHeadAttention(nn.Module):
         self.query_key_value = Linear(width, 3 * width, bias=bias)
         self.output = Linear(width, width, bias=bias)
         self.output_dropout = nn.Dropout(dropout)
-        self.recorder: Callable[[torch.Tensor], None] | None = None  # see record_attention
-        self.head_scale: torch.Tensor | None = None  # (H, 1, 1), see ablate_head
+        self.kernel = F.scaled_dot_product_attention  # record_attention swaps it
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None, cache=None):
         """Attend among x (B, T, D) and, with a cache, the tokens before it; returns (B, T, D).
@@ -142,24 +139,16 @@ class MultiHeadAttention(nn.Module):
         if cache is not None:
             k, v = cache.append(k, v)  # (B, H, S, K)
         out = self._attend(q, k, v, mask)  # (B, H, T, K)
-        if self.head_scale is not None:
-            out = out * self.head_scale
         out = out.transpose(1, 2).flatten(2)  # (B, T, D)
         return self.output_dropout(self.output(out))
 
     def _attend(self, q, k, v, mask: torch.Tensor | None) -> torch.Tensor:
-        """The fused kernel, or the readable version when the weights are being recorded."""
         bias = None if self.position is None else self.position.bias(q.shape[-2], k.shape[-2])
         dropout = self.dropout if self.training else 0.0
-        if mask is None and bias is None and self.recorder is None and q.shape == k.shape:
+        if mask is None and bias is None and q.shape == k.shape:
             # Telling the kernel "causal" instead of giving it a mask lets it skip half the work.
-            return F.scaled_dot_product_attention(q, k, v, None, dropout, self.causal)
-        seen = self._seen(q, k, mask, bias)
-        if self.recorder is None:
-            return F.scaled_dot_product_attention(q, k, v, seen, dropout)
-        out, weights = scaled_dot_product_attention(q, k, v, seen)
-        self.recorder(weights)
-        return out
+            return self.kernel(q, k, v, None, dropout, self.causal)
+        return self.kernel(q, k, v, self._seen(q, k, mask, bias), dropout)
 
     def _seen(self, q, k, mask, bias) -> torch.Tensor | None:
         """Everything that decides what a query sees, in one mask: booleans, numbers, or None."""
@@ -173,69 +162,6 @@ class MultiHeadAttention(nn.Module):
             return mask
         bias = bias.to(q.dtype)
         return bias if mask is None else bias.masked_fill(~mask, -math.inf)
-
-
-@contextmanager
-def record_attention(model: nn.Module) -> Iterator[list[torch.Tensor]]:
-    """Within the block, keep the attention weights of every layer that the model computes.
-
-    ``with record_attention(model) as maps: model(tokens)`` leaves in ``maps`` one detached tensor
-    (B, H, T, S) a layer, those of the last call. Attention uses the readable version meanwhile, and
-    no attention dropout.
-
-    Raises:
-        ValueError: if the model has no attention.
-    """
-    layers = attention_layers(model)
-    maps: list[torch.Tensor] = []
-
-    def keep(layer: int, weights: torch.Tensor) -> None:
-        maps[layer : layer + 1] = [weights.detach()]  # appends at first, replaces afterwards
-
-    before = [attention.recorder for attention in layers]
-    try:
-        for index, attention in enumerate(layers):
-            attention.recorder = partial(keep, index)
-        yield maps
-    finally:
-        for attention, recorder in zip(layers, before, strict=True):
-            attention.recorder = recorder
-
-
-@contextmanager
-def ablate_head(model: nn.Module, layer: int, head: int) -> Iterator[None]:
-    """Within the block, one head's output is zero. Blocks may be nested to silence several heads.
-
-    Raises:
-        ValueError: if the model has no such layer or head.
-    """
-    layers = attention_layers(model)
-    if not 0 <= layer < len(layers):
-        raise ValueError(f"layer must be from 0 to {len(layers) - 1}: got layer={layer}.")
-    attention = layers[layer]
-    if not 0 <= head < attention.heads:
-        raise ValueError(f"head must be from 0 to {attention.heads - 1}: got head={head}.")
-    before = attention.head_scale
-    weight = attention.output.weight
-    scale = weight.new_ones(attention.heads, 1, 1) if before is None else before.clone()
-    scale[head] = 0.0
-    attention.head_scale = scale
-    try:
-        yield
-    finally:
-        attention.head_scale = before
-
-
-def attention_layers(model: nn.Module) -> list[MultiHeadAttention]:
-    """The attentions of a model, from the first layer to the last.
-
-    Raises:
-        ValueError: if there are none.
-    """
-    layers = [part for part in model.modules() if isinstance(part, MultiHeadAttention)]
-    if not layers:
-        raise ValueError(f"model must hold attention: got {type(model).__name__}, which has none.")
-    return layers
 
 
 def _check_mask(mask: torch.Tensor, shape: tuple[int, ...]) -> None:

@@ -63,6 +63,8 @@ class BERTConfig:
 class BERT(nn.Module):
     """``BERT(config)(tokens)``: tokens (B, T) to logits (B, T, V) of the token at each position."""
 
+    causal = False  # a token sees both sides, so the next one is no guess
+
     def __init__(self, config: BERTConfig):
         super().__init__()
         self.config = config

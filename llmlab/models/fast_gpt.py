@@ -91,6 +91,8 @@ class FastGPT(nn.Module):
     - Logits are bent into ±15 by a tanh (Gemma Team 2024), and have a table of their own.
     """
 
+    causal = True
+
     def __init__(self, config: FastGPTConfig):
         super().__init__()
         self.config = config

@@ -79,6 +79,8 @@ class GPT(nn.Module):
         ValueError: if rotary positions meet an odd head width, sinusoidal ones an odd width.
     """
 
+    causal = True
+
     def __init__(self, config: GPTConfig):
         super().__init__()
         self.config = config

@@ -42,6 +42,8 @@ class GRUConfig:
 class GRULanguageModel(nn.Module):
     """``GRULanguageModel(config)(tokens)``: tokens (B, T) to logits (B, T, V) of the next token."""
 
+    causal = True
+
     def __init__(self, config: GRUConfig):
         super().__init__()
         self.config = config

@@ -11,8 +11,9 @@ from llmlab.analysis import (
     memory_estimate,
     parameter_formula,
     parameter_table,
+    record_attention,
 )
-from llmlab.models import BERTConfig, GPTConfig, GRUConfig, build, record_attention
+from llmlab.models import BERTConfig, GPTConfig, GRUConfig, build
 
 TINY = {"vocab_size": 11, "context": 12, "layers": 2, "heads": 2, "width": 8}
 

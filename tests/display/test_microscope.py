@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from llmlab.analysis import ablate_head
 from llmlab.data import CharTokenizer
 from llmlab.display import Microscope
 from llmlab.display.arrays import visible
-from llmlab.models import ablate_head
 
 
 def status(page) -> str:

@@ -11,7 +11,7 @@ from safetensors.torch import load
 
 from llmlab.data import ByteTokenizer, CharTokenizer, TokenizerError
 from llmlab.display import Microscope
-from llmlab.inference import generate
+from llmlab.inference import Sampling, generate
 from llmlab.models import BERT, GPT, BERTConfig, GPTConfig
 
 # --- The constructor -------------------------------------------------------------------------
@@ -34,7 +34,7 @@ def test_it_leaves_model_and_random_numbers_alone(toy):
     assert widget.description.endswith(widget.facts)
     rounded = toy.build()
     rounded.load_state_dict(sent)
-    sample = generate(rounded, toy.tokenizer, "ROMEO:", widget.length, **widget.knobs)
+    sample = generate(rounded, toy.tokenizer, "ROMEO:", widget.length, Sampling(**widget.knobs))
     assert widget.sample == sample
 
 

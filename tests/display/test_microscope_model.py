@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import save
 from torch.nn import functional as F
 
-from llmlab.inference import generate_tokens
-from llmlab.models import GPT, ablate_head, record_attention
+from llmlab.analysis import ablate_head, record_attention
+from llmlab.inference import Sampling, generate_tokens
+from llmlab.models import GPT
 
 
 def text_of(*weights: torch.Tensor) -> str:
@@ -165,7 +166,7 @@ def test_greedy_text_is_the_same(page, prompt, toy):
     """64 tokens, far beyond the context: the window moves as it does in Python."""
     model, tokens = toy.build(), ids(prompt, seed=1)
     found = page.evaluate(WRITE, [whole(model), tokens, 64, {"temperature": 0}])
-    wanted = generate_tokens(model, torch.tensor([tokens]), 64, temperature=0)[0, prompt:]
+    wanted = generate_tokens(model, torch.tensor([tokens]), 64, Sampling(temperature=0))[0, prompt:]
     assert found == wanted.tolist()
     assert len(set(found)) > 1
 
@@ -184,7 +185,9 @@ def test_a_seed_writes_the_same_text_as_in_python(page, seed, knobs, toy):
     names = {"temperature": "temperature", "top_k": "topK", "top_p": "topP"}
     given = {"seed": seed, **{names[name]: value for name, value in knobs.items()}}
     found = page.evaluate(WRITE, [whole(model), tokens, 100, given])
-    wanted = generate_tokens(model, torch.tensor([tokens]), 100, seed=seed, **knobs)[0, 5:]
+    wanted = generate_tokens(model, torch.tensor([tokens]), 100, Sampling(seed=seed, **knobs))[
+        0, 5:
+    ]
     assert found == wanted.tolist()
     other = page.evaluate(WRITE, [whole(model), tokens, 100, {**given, "seed": seed + 1}])
     assert found != other

@@ -9,7 +9,7 @@ from torch.nn import functional
 from llmlab.data import mask_tokens
 from llmlab.data.bpe import merge_pair
 from llmlab.exercises import check
-from llmlab.inference.sampling import next_token_probabilities
+from llmlab.inference import Sampling, next_token_probabilities
 from llmlab.models import (
     GPT,
     GPTConfig,
@@ -65,7 +65,7 @@ def test_pretraining():
     )
     assert_passes(
         "pretraining.top_p",
-        lambda p, limit: next_token_probabilities(torch.tensor(p).log(), top_p=limit),
+        lambda p, limit: next_token_probabilities(torch.tensor(p).log(), Sampling(top_p=limit)),
     )
 
 

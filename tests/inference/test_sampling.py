@@ -13,7 +13,7 @@ LOGITS = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
 
 
 def probabilities(logits: torch.Tensor = LOGITS, **settings) -> list[float]:
-    return next_token_probabilities(logits, **settings).tolist()
+    return next_token_probabilities(logits, Sampling(**settings)).tolist()
 
 
 def test_nothing_asked_for_is_softmax():
@@ -59,16 +59,17 @@ def test_top_p_is_measured_after_top_k():
 
 def test_order_of_the_vocabulary_does_not_matter():
     shuffled = torch.tensor([2, 0, 3, 1])
-    settings = {"temperature": 0.7, "top_k": 3, "top_p": 0.9}
-    plain = next_token_probabilities(LOGITS, **settings)
-    assert torch.equal(next_token_probabilities(LOGITS[shuffled], **settings), plain[shuffled])
+    sampling = Sampling(temperature=0.7, top_k=3, top_p=0.9)
+    plain = next_token_probabilities(LOGITS, sampling)
+    assert torch.equal(next_token_probabilities(LOGITS[shuffled], sampling), plain[shuffled])
 
 
 def test_a_batch_is_its_rows():
     logits = torch.randn(3, 2, 7, generator=torch.Generator().manual_seed(0))
-    together = next_token_probabilities(logits, 0.8, 4, 0.9)
+    sampling = Sampling(0.8, 4, 0.9)
+    together = next_token_probabilities(logits, sampling)
     assert together.shape == (3, 2, 7)
-    assert torch.equal(together[1, 1], next_token_probabilities(logits[1, 1], 0.8, 4, 0.9))
+    assert torch.equal(together[1, 1], next_token_probabilities(logits[1, 1], sampling))
     assert together.sum(-1).flatten().tolist() == pytest.approx([1] * 6)
 
 
@@ -88,17 +89,17 @@ def test_draws_have_the_frequencies_asked_for():
     assert counts.tolist() == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.02)
 
 
-@pytest.mark.parametrize("settings", [{}, {"temperature": 0.7, "top_k": 3}, {"top_p": 0.6}])
-def test_choosing_is_drawing_from_the_probabilities(settings: dict):
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(0.7, top_k=3), Sampling(top_p=0.6)])
+def test_choosing_is_drawing_from_the_probabilities(sampling: Sampling):
     points = [0.0, 0.4, 0.6, 0.99]
-    expected = draw(next_token_probabilities(LOGITS.expand(4, 4), **settings), points)
-    assert torch.equal(choose(LOGITS.expand(4, 4), Sampling(**settings), points), expected)
+    expected = draw(next_token_probabilities(LOGITS.expand(4, 4), sampling), points)
+    assert torch.equal(choose(LOGITS.expand(4, 4), sampling, points), expected)
 
 
 def test_greedy_choice_takes_the_first_of_the_largest():
     logits = torch.tensor([[0.0, 2.0, 2.0, 1.0], [3.0, 2.0, 3.0, 3.0]])
     assert choose(logits, Sampling(temperature=0), [0.9, 0.9]).tolist() == [1, 0]
-    assert next_token_probabilities(logits, 0).argmax(-1).tolist() == [1, 0]
+    assert next_token_probabilities(logits, Sampling(0)).argmax(-1).tolist() == [1, 0]
     with pytest.raises(ValueError, match="got NaN"):
         choose(logits / 0 * 0, Sampling(temperature=0), [0.9, 0.9])
 
@@ -136,11 +137,13 @@ def test_no_repeat_ngram_never_bans_everything():
         ({"top_k": 2.5}, "^top_k must be .* got 2.5"),
         ({"top_p": 0}, r"^top_p must be None or above 0 and at most 1: got 0\.$"),
         ({"top_p": 1.1}, "^top_p must be .* got 1.1"),
+        ({"seed": 1.5}, r"^seed must be an integer, or one for each prompt: got 1\.5\.$"),
+        ({"seed": [1, "a"]}, r"^seed must be an integer, or one .* got \[1, 'a'\]\.$"),
     ],
 )
 def test_values_out_of_range_are_named(settings: dict, message: str):
     with pytest.raises(ValueError, match=message):
-        next_token_probabilities(LOGITS, **settings)
+        Sampling(**settings)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from llmlab.inference import generate_tokens
+from llmlab.inference import Sampling, generate_tokens
 from llmlab.models import (
     FastGPT,
     FastGPTConfig,
@@ -77,7 +77,7 @@ def test_normed_scores_are_bounded_whatever_the_weights():
 
 def test_it_writes_without_a_cache():
     model = awake()
-    first = generate_tokens(model, tokens(2, 3), 20, temperature=0)
+    first = generate_tokens(model, tokens(2, 3), 20, Sampling(temperature=0))
     assert first.shape == (2, 23)
     assert torch.equal(first[:, 3], model(tokens(2, 3))[:, -1].argmax(-1))
 
