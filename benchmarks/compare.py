@@ -35,11 +35,11 @@ from torch.nn import functional as F
 from llmlab.data import BPETokenizer, load_corpus
 from llmlab.display.tables import comparison_table
 from llmlab.inference import Sampling, generate_tokens
+from llmlab.inference.linear import linear
 from llmlab.models import GPT
 from llmlab.models.convert import from_hugging_face
-from llmlab.models.linear import linear
 from llmlab.training import TrainConfig
-from llmlab.training.optimizers import adamw
+from llmlab.training.optimizers import make_optimizers
 
 HERE = Path(__file__).parent
 PROMPT, NEW = 32, 64  # tokens given and written, for each text of a batch
@@ -122,7 +122,7 @@ def training_step(runs: int) -> Iterator[Row]:
     ours, theirs = (model.train() for model in gpt2())
     tokens = torch.randint(50257, (2, 257), generator=torch.Generator().manual_seed(0))
     their_optimizer = torch.optim.AdamW(theirs.parameters(), lr=1e-4, fused=True)
-    our_optimizer = adamw(ours.parameters(), TrainConfig(1, learning_rate=1e-4))
+    (our_optimizer,) = make_optimizers(ours, TrainConfig(1, learning_rate=1e-4))
 
     def step(logits_of, optimizer) -> None:
         logits = logits_of(tokens[:, :-1].contiguous())

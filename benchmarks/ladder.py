@@ -26,7 +26,7 @@ from torch._inductor.utils import fresh_cache
 from llmlab.analysis.ladder import WHOLE, rungs
 from llmlab.data import RandomWindows
 from llmlab.display.tables import ladder_table
-from llmlab.models import FastGPT, Rotary, build
+from llmlab.models import FastGPT, build
 from llmlab.models.feed_forward import gelu
 from llmlab.models.gpt import normal_weights
 from llmlab.training import Run, causal_loss, recorded_runs, set_seed, train
@@ -43,7 +43,7 @@ def without_convolution(model: FastGPT) -> None:
 def without_query_key_norm(model: FastGPT) -> None:
     """Queries and keys are turned as they come."""
     for block in model.blocks:
-        block.attention.position = Rotary(len(block.attention.position.cos[0]) * 2, 64)
+        block.attention.position = block.attention.position.position
 
 
 def without_cap(model: FastGPT) -> None:

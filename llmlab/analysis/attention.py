@@ -1,30 +1,15 @@
-"""Looking at the attention of a model from outside: what each head attends to, and silencing one.
-
-Nothing in a model knows of this. Its attentions have a kernel that can be swapped for one that
-shows its weights, and PyTorch's hooks reach what passes between two layers.
-"""
+"""Looking into a model's attention from outside: the weights it gives, and what a head is worth."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import nn
 
 from llmlab.models import MultiHeadAttention, causal_mask, scaled_dot_product_attention
-
-
-def attention_layers(model: nn.Module) -> list[MultiHeadAttention]:
-    """The attentions of a model, from the first layer to the last.
-
-    Raises:
-        ValueError: if there are none.
-    """
-    layers = [part for part in model.modules() if isinstance(part, MultiHeadAttention)]
-    if not layers:
-        raise ValueError(f"model must hold attention: got {type(model).__name__}, which has none.")
-    return layers
 
 
 @contextmanager
@@ -39,15 +24,37 @@ def record_attention(model: nn.Module) -> Iterator[list[torch.Tensor]]:
         ValueError: if the model has no attention.
     """
     layers = attention_layers(model)
-    kernels = [attention.kernel for attention in layers]
     maps: list[torch.Tensor] = []
+
+    def keep(layer: int, weights: torch.Tensor) -> None:
+        maps[layer : layer + 1] = [weights.detach()]  # appends at first, replaces afterwards
+
+    before = [attention.kernel for attention in layers]
     try:
-        for layer, attention in enumerate(layers):
-            attention.kernel = _recording(maps, layer)
+        for index, attention in enumerate(layers):
+            attention.kernel = partial(_recording_kernel, partial(keep, index))
         yield maps
     finally:
-        for attention, kernel in zip(layers, kernels, strict=True):
+        for attention, kernel in zip(layers, before, strict=True):
             attention.kernel = kernel
+
+
+def _recording_kernel(
+    keep: Callable[[torch.Tensor], None],
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    is_causal: bool = False,
+    **_,
+) -> torch.Tensor:
+    """What ``torch.nn.functional.scaled_dot_product_attention`` computes, and its weights."""
+    if is_causal:
+        attn_mask = causal_mask(q.shape[-2], k.shape[-2], device=q.device)
+    k, v = (part.repeat_interleave(q.shape[1] // part.shape[1], dim=1) for part in (k, v))
+    out, weights = scaled_dot_product_attention(q, k, v, attn_mask)
+    keep(weights)
+    return out
 
 
 @contextmanager
@@ -65,7 +72,7 @@ def ablate_head(model: nn.Module, layer: int, head: int) -> Iterator[None]:
         raise ValueError(f"head must be from 0 to {attention.heads - 1}: got head={head}.")
 
     def silence(output: nn.Module, inputs: tuple[torch.Tensor]) -> torch.Tensor:
-        heads = inputs[0].unflatten(-1, (attention.heads, -1))  # (B, T, H, K)
+        heads = inputs[0].unflatten(-1, (-1, attention.head_width))  # (B, T, H, K)
         kept = torch.arange(attention.heads, device=heads.device) != head
         return (heads * kept[:, None]).flatten(-2)
 
@@ -76,14 +83,13 @@ def ablate_head(model: nn.Module, layer: int, head: int) -> Iterator[None]:
         hook.remove()
 
 
-def _recording(maps: list[torch.Tensor], layer: int) -> Callable[..., torch.Tensor]:
-    """The readable attention, called as PyTorch's fused kernel is, that keeps its weights."""
+def attention_layers(model: nn.Module) -> list[MultiHeadAttention]:
+    """The attentions of a model, from the first layer to the last.
 
-    def kernel(q, k, v, mask=None, dropout=0.0, causal=False) -> torch.Tensor:
-        if causal:
-            mask = causal_mask(q.shape[-2], k.shape[-2], device=q.device)
-        out, weights = scaled_dot_product_attention(q, k, v, mask)
-        maps[layer : layer + 1] = [weights.detach()]  # appends at first, replaces afterwards
-        return out
-
-    return kernel
+    Raises:
+        ValueError: if there are none.
+    """
+    layers = [part for part in model.modules() if isinstance(part, MultiHeadAttention)]
+    if not layers:
+        raise ValueError(f"model must hold attention: got {type(model).__name__}, which has none.")
+    return layers

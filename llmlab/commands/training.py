@@ -33,7 +33,7 @@ from llmlab.device import choose_device
 from llmlab.inference import Sampling, generate
 from llmlab.models import GPTConfig, build
 from llmlab.training import Run, causal_loss, choose_parallel, resume, set_seed, train
-from llmlab.training.distributed import Alone
+from llmlab.training.distributed import SingleProcess
 from llmlab.training.presets import Preset, preset
 
 # While training, the curve is measured on this much held-back text; at the end, on all of it.
@@ -49,7 +49,7 @@ def train_model(arguments: argparse.Namespace) -> int:
         parts = corpus.split()
     parallel = _parallel(arguments)
     folder = arguments.out or Path("runs") / f"{Path(corpus.name).stem}-{recipe.name}"
-    if parallel.chief:
+    if parallel.is_main_process:
         check_free(folder, arguments.force)
     say(f"Reading {corpus.name}: {len(corpus):,} characters. {corpus.credit}".rstrip())
     with usage_errors(batch_size="--batch-size"):
@@ -69,7 +69,7 @@ def train_model(arguments: argparse.Namespace) -> int:
         batches, evaluate = _inputs(data, tokenizer, parts)
         parallel.check(model, batches[0])
     with _claimed(folder, arguments, parallel):
-        if parallel.chief:
+        if parallel.is_main_process:
             write_inputs(folder, data, tokenizer)
         say(f"Training {recipe.train.steps:,} steps into {folder}; Ctrl-C stops, and keeps it.")
         run = train(
@@ -83,7 +83,9 @@ def train_model(arguments: argparse.Namespace) -> int:
             parallel=parallel,
         )
     parallel.close()
-    return _report(folder, model, tokenizer, run, parts[1], arguments.json, parallel.chief)
+    return _report(
+        folder, model, tokenizer, run, parts[1], arguments.json, parallel.is_main_process
+    )
 
 
 def resume_model(arguments: argparse.Namespace) -> int:
@@ -106,20 +108,20 @@ def resume_model(arguments: argparse.Namespace) -> int:
     )
     parallel.close()
     where = arguments.folder
-    return _report(where, model, tokenizer, run, parts[1], arguments.json, parallel.chief)
+    return _report(where, model, tokenizer, run, parts[1], arguments.json, parallel.is_main_process)
 
 
-def _parallel(arguments: argparse.Namespace) -> Alone:
+def _parallel(arguments: argparse.Namespace) -> SingleProcess:
     """How the processes that torchrun started work together."""
     with usage_errors(parallel="--parallel"):
         return choose_parallel(arguments.parallel)
 
 
 def _claimed(
-    folder: Path, arguments: argparse.Namespace, parallel: Alone
+    folder: Path, arguments: argparse.Namespace, parallel: SingleProcess
 ) -> AbstractContextManager[None]:
     """One process makes room for the run."""
-    return claimed(folder, arguments.force) if parallel.chief else nullcontext()
+    return claimed(folder, arguments.force) if parallel.is_main_process else nullcontext()
 
 
 def _recipe(arguments: argparse.Namespace) -> Preset:

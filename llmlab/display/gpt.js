@@ -60,8 +60,14 @@ export class GPT {
     const bias = (name, length) => (tensors.has(name) ? tensor(name, length) : new Float32Array(length));
     const norm = (name) => ({ weight: tensor(`${name}.weight`, D), bias: bias(`${name}.bias`, D) });
     const makeLinear = linearLayers(context, Math.max(4 * D, V));
-    const linear = (name, inputs, outputs) => makeLinear(
-      { inputs, outputs, weight: tensor(`${name}.weight`, outputs, inputs), bias: bias(`${name}.bias`, outputs) });
+    // one layer of several names computes them all at once, side by side
+    const join = (parts) => Float32Array.from(parts.flatMap((part) => [...part]));
+    const linear = (names, inputs, outputs) => makeLinear({
+      inputs,
+      outputs: names.length * outputs,
+      weight: join(names.map((name) => tensor(`${name}.weight`, outputs, inputs))),
+      bias: join(names.map((name) => bias(`${name}.bias`, outputs))),
+    });
     Object.assign(this, { V, context, D, H, K: D / H, F: 4 * D });
     this.embedding = tensor("token_embedding.weight", V, D);
     this.unembedding = makeLinear({ inputs: D, outputs: V, weight: this.embedding, bias: new Float32Array(V) });
@@ -69,11 +75,11 @@ export class GPT {
     [this.cos, this.sin] = [Math.cos, Math.sin].map((wave) => angles(context, D / H).map(wave));
     this.blocks = Array.from({ length: layers }, (_, layer) => ({
       attentionNorm: norm(`blocks.${layer}.attention_norm`),
-      queryKeyValue: linear(`blocks.${layer}.attention.query_key_value`, D, 3 * D),
-      attentionOutput: linear(`blocks.${layer}.attention.output`, D, D),
+      queryKeyValue: linear(["query", "key", "value"].map((name) => `blocks.${layer}.attention.${name}`), D, D),
+      attentionOutput: linear([`blocks.${layer}.attention.output`], D, D),
       feedForwardNorm: norm(`blocks.${layer}.feed_forward_norm`),
-      expand: linear(`blocks.${layer}.feed_forward.expand`, D, 4 * D),
-      output: linear(`blocks.${layer}.feed_forward.output`, 4 * D, D),
+      expand: linear([`blocks.${layer}.feed_forward.expand`], D, 4 * D),
+      output: linear([`blocks.${layer}.feed_forward.output`], 4 * D, D),
     }));
   }
 }

@@ -1,6 +1,5 @@
-"""Writing text with a trained model: sampling, streaming, and the key-value cache."""
+"""Writing text with a trained model: sampling, streaming, with a key-value cache."""
 
-from llmlab.inference.cache import KeyValueCache, LayerCache
 from llmlab.inference.generation import (
     NextLogits,
     generate,
@@ -16,8 +15,6 @@ from llmlab.inference.sampling import (
 )
 
 __all__ = [
-    "KeyValueCache",
-    "LayerCache",
     "NextLogits",
     "Sampling",
     "control_repetition",

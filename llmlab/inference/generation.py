@@ -13,16 +13,16 @@ each prompt alone, and since each row has its own random numbers, so is its text
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import nn
 
 from llmlab.checks import check_causal
-from llmlab.inference.cache import KeyValueCache
+from llmlab.inference.linear import QuickProducts
 from llmlab.inference.sampling import Sampling, choose, control_repetition
 from llmlab.inference.writer import TextWriter
+from llmlab.models import KeyValueCache
 
 
 def generate(
@@ -130,7 +130,8 @@ class NextLogits:
     def __init__(self, model: nn.Module, use_cache: bool = True):
         self._model = model
         self._context = getattr(model.config, "context", None)
-        self._use_cache = use_cache and "cache" in inspect.signature(model.forward).parameters
+        self._use_cache = use_cache and hasattr(model, "new_cache")
+        self._quick_products = QuickProducts(model)
         self._cache: KeyValueCache | None = None
         self._start = 0
 
@@ -142,7 +143,7 @@ class NextLogits:
             return self._read(tokens[:, start:])
         if self._cache is None or start != self._start:
             self._start = start
-            self._cache = KeyValueCache(self._model.config.layers, self._context or 0)
+            self._cache = self._model.new_cache(self._context or 0)
         return self._read(tokens[:, start + self._cache.length :], cache=self._cache)
 
     @property
@@ -162,8 +163,9 @@ class NextLogits:
     def _last_logits(self, tokens: torch.Tensor, **cache: KeyValueCache) -> torch.Tensor:
         if not hasattr(self._model, "features"):
             return self._model(tokens, **cache)[:, -1]
-        # the head is the largest matrix of a small model: show it the last token alone
-        return self._model.logits(self._model.features(tokens, **cache)[:, -1])
+        with self._quick_products:
+            # the head is the largest matrix of a small model: show it the last token alone
+            return self._model.logits(self._model.features(tokens, **cache)[:, -1])
 
 
 def _pieces(steps: Iterator[list[int | None]], writer: TextWriter) -> Iterator[str]:

@@ -13,6 +13,7 @@ from llmlab.models.attention import (
 )
 from llmlab.models.bert import BERT, BERTConfig
 from llmlab.models.blocks import Block, PostNormBlock
+from llmlab.models.cache import KeyValueCache, LayerCache, WindowCache
 from llmlab.models.embedding import TokenEmbedding
 from llmlab.models.fast_gpt import FastGPT, FastGPTConfig, ShortConvolution
 from llmlab.models.feed_forward import FeedForward, SwiGLU
@@ -22,14 +23,19 @@ from llmlab.models.norms import LayerNorm, RMSNorm, layer_norm, rms_norm
 from llmlab.models.positions import (
     ALiBi,
     LearnedPositions,
-    NormedRotary,
+    NormedQueriesKeys,
     Rotary,
     SinusoidalPositions,
     alibi_bias,
     alibi_slopes,
     sinusoidal,
 )
-from llmlab.models.registry import build, config_from_dict, config_to_dict
+from llmlab.models.registry import (
+    build,
+    config_from_dict,
+    config_to_dict,
+    describe_model,
+)
 
 __all__ = [
     "BERT",
@@ -43,10 +49,12 @@ __all__ = [
     "GPTConfig",
     "GRUConfig",
     "GRULanguageModel",
+    "KeyValueCache",
+    "LayerCache",
     "LayerNorm",
     "LearnedPositions",
     "MultiHeadAttention",
-    "NormedRotary",
+    "NormedQueriesKeys",
     "PostNormBlock",
     "RMSNorm",
     "Rotary",
@@ -54,12 +62,14 @@ __all__ = [
     "SinusoidalPositions",
     "SwiGLU",
     "TokenEmbedding",
+    "WindowCache",
     "alibi_bias",
     "alibi_slopes",
     "build",
     "causal_mask",
     "config_from_dict",
     "config_to_dict",
+    "describe_model",
     "layer_norm",
     "padding_mask",
     "rms_norm",

@@ -17,7 +17,6 @@ from llmlab.models.blocks import PostNormBlock
 from llmlab.models.embedding import TokenEmbedding, check_length
 from llmlab.models.feed_forward import FeedForward, gelu
 from llmlab.models.gpt import normal_weights
-from llmlab.models.linear import Linear
 from llmlab.models.norms import LayerNorm
 from llmlab.models.positions import LearnedPositions
 
@@ -63,7 +62,7 @@ class BERTConfig:
 class BERT(nn.Module):
     """``BERT(config)(tokens)``: tokens (B, T) to logits (B, T, V) of the token at each position."""
 
-    causal = False  # a token sees both sides, so the next one is no guess
+    causal = False  # every position sees both sides: it fills in, and cannot write
 
     def __init__(self, config: BERTConfig):
         super().__init__()
@@ -120,7 +119,7 @@ class MaskedTokenHead(nn.Module):
 
     def __init__(self, vocab_size: int, width: int):
         super().__init__()
-        self.transform = Linear(width, width)
+        self.transform = nn.Linear(width, width)
         self.norm = LayerNorm(width, epsilon=EPSILON)
         self.bias = nn.Parameter(torch.zeros(vocab_size))
 

@@ -178,7 +178,6 @@ GPT_NAMES = {
 }
 GPT_BLOCK = {
     "attention_norm": "ln_1",
-    "attention.query_key_value": "attn.c_attn",
     "attention.output": "attn.c_proj",
     "feed_forward_norm": "ln_2",
     "feed_forward.expand": "mlp.c_fc",
@@ -193,19 +192,28 @@ BERT_NAMES = {
     "head.norm": "cls.predictions.transform.LayerNorm",
 }
 BERT_BLOCK = {
+    "attention.query": "attention.self.query",
+    "attention.key": "attention.self.key",
+    "attention.value": "attention.self.value",
     "attention.output": "attention.output.dense",
     "attention_norm": "attention.output.LayerNorm",
     "feed_forward.expand": "intermediate.dense",
     "feed_forward.output": "output.dense",
     "feed_forward_norm": "output.LayerNorm",
 }
-BERT_QKV = [f"attention.self.{part}" for part in ("query", "key", "value")]
+QUERY_KEY_VALUE = ("query", "key", "value")  # which GPT-2 keeps in one matrix
 
 
 def _gpt_to_theirs(ours: Weights) -> Weights:
     out = {}
     for name, weight in ours.items():
-        theirs = _rename(name, GPT_NAMES, GPT_BLOCK, "transformer.h")
+        if ".attention.query." in name:
+            parts = [ours[name.replace("query", part)] for part in QUERY_KEY_VALUE]
+            theirs, weight = _stacked_name(name), torch.cat(parts)
+        elif ".attention.key." in name or ".attention.value." in name:
+            continue
+        else:
+            theirs = _rename(name, GPT_NAMES, GPT_BLOCK, "transformer.h")
         out[theirs] = weight.T if _is_transposed(theirs) else weight
     out["lm_head.weight"] = ours["token_embedding.weight"]
     return out
@@ -215,10 +223,20 @@ def _gpt_to_ours(theirs: Weights) -> Weights:
     out = {}
     names, block = _inverse(GPT_NAMES), _inverse(GPT_BLOCK)
     for name, weight in theirs.items():
-        if name != "lm_head.weight":  # the token embedding once more
-            ours = _rename(name, names, block, "blocks")
-            out[ours] = weight.T if _is_transposed(name) else weight
+        weight = weight.T if _is_transposed(name) else weight
+        if ".c_attn." in name:
+            layer, kind = name.split(".")[2], name.split(".")[-1]
+            for part, third in zip(QUERY_KEY_VALUE, weight.chunk(3), strict=True):
+                out[f"blocks.{layer}.attention.{part}.{kind}"] = third
+        elif name != "lm_head.weight":  # the token embedding once more
+            out[_rename(name, names, block, "blocks")] = weight
     return out
+
+
+def _stacked_name(ours: str) -> str:
+    """Where GPT-2 keeps a layer's queries, keys and values."""
+    _, layer, *_, kind = ours.split(".")
+    return f"transformer.h.{layer}.attn.c_attn.{kind}"
 
 
 def _is_transposed(name: str) -> bool:
@@ -229,11 +247,7 @@ def _is_transposed(name: str) -> bool:
 def _bert_to_theirs(ours: Weights) -> Weights:
     out = {}
     for name, weight in ours.items():
-        if ".query_key_value." in name:
-            layer, kind = name.split(".")[1], name.split(".")[-1]
-            for part, third in zip(BERT_QKV, weight.chunk(3), strict=True):
-                out[f"bert.encoder.layer.{layer}.{part}.{kind}"] = third
-        elif name != "head.bias":
+        if name != "head.bias":
             out[_rename(name, BERT_NAMES, BERT_BLOCK, "bert.encoder.layer")] = weight
     out["cls.predictions.bias"] = out["cls.predictions.decoder.bias"] = ours["head.bias"]
     out["cls.predictions.decoder.weight"] = ours["token_embedding.weight"]
@@ -244,11 +258,7 @@ def _bert_to_ours(theirs: Weights) -> Weights:
     out = {"head.bias": theirs["cls.predictions.bias"]}
     names, block = _inverse(BERT_NAMES), _inverse(BERT_BLOCK)
     for name, weight in theirs.items():
-        if ".self.query." in name:
-            parts = [theirs[name.replace(BERT_QKV[0], part)] for part in BERT_QKV]
-            layer, kind = name.split(".")[3], name.split(".")[-1]
-            out[f"blocks.{layer}.attention.query_key_value.{kind}"] = torch.cat(parts)
-        elif ".self." not in name and "decoder" not in name and name != "cls.predictions.bias":
+        if "decoder" not in name and name != "cls.predictions.bias":
             out[_rename(name, names, block, "blocks")] = weight
     return out
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from llmlab.checks import check_sizes
-from llmlab.models.linear import linear
 
 
 class TokenEmbedding(nn.Embedding):
@@ -44,7 +44,7 @@ class TokenEmbedding(nn.Embedding):
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
         """The scores (..., V) of vectors (..., D) against every token's vector."""
-        return linear(x, self.weight)
+        return F.linear(x, self.weight)
 
 
 def check_length(time: int, context: int, cached: int = 0) -> None:

@@ -17,7 +17,7 @@ from llmlab.models.attention import MultiHeadAttention
 from llmlab.models.blocks import Block
 from llmlab.models.embedding import TokenEmbedding, check_length
 from llmlab.models.feed_forward import feed_forward_named
-from llmlab.models.positions import NormedRotary
+from llmlab.models.positions import NormedQueriesKeys, Rotary
 
 LOGIT_CAP = 15.0
 
@@ -100,7 +100,9 @@ class FastGPT(nn.Module):
         self.token_embedding = TokenEmbedding(c.vocab_size, c.width)
         self.convolution = ShortConvolution(c.width, c.lookback)
         self.norm = nn.RMSNorm(c.width, elementwise_affine=False)
-        position = NormedRotary(c.width // c.heads, c.context)
+        head_width = c.width // c.heads
+        head_norm = nn.RMSNorm(head_width, elementwise_affine=False)
+        position = NormedQueriesKeys(Rotary(head_width, c.context), head_norm, head_norm)
         self.blocks = nn.ModuleList(
             Block(
                 MultiHeadAttention(c.width, c.heads, True, position, bias=False),
@@ -134,10 +136,11 @@ class FastGPT(nn.Module):
         return LOGIT_CAP * torch.tanh(self.head.logits(features).float() / LOGIT_CAP)
 
     def _initialise(self) -> None:
+        bound = (3 / self.config.width) ** 0.5  # deviation 1/√D
         for block in self.blocks:
-            for layer in (block.attention.query_key_value, block.feed_forward.expand):
-                bound = (3 / self.config.width) ** 0.5  # deviation 1/√D
+            inner, outer = block.attention, block.feed_forward
+            for layer in (inner.query, inner.key, inner.value, outer.expand):
                 nn.init.uniform_(layer.weight, -bound, bound)
-            for part in (block.attention, block.feed_forward):
+            for part in (inner, outer):
                 nn.init.zeros_(part.output.weight)
         nn.init.zeros_(self.head.weight)

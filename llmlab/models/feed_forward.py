@@ -13,7 +13,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from llmlab.checks import check_choice, check_dropout, check_sizes
-from llmlab.models.linear import Linear
 
 gelu = F.gelu
 """x Φ(x), exactly; BERT's. Hendrycks and Gimpel 2016."""
@@ -54,9 +53,9 @@ class FeedForward(nn.Module):
         super().__init__()
         check_sizes(width=width, hidden=hidden)
         check_dropout(dropout)
-        self.expand = Linear(width, hidden, bias=bias)
+        self.expand = nn.Linear(width, hidden, bias=bias)
         self.activation = activation
-        self.output = Linear(hidden, width, bias=bias)
+        self.output = nn.Linear(hidden, width, bias=bias)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -65,23 +64,21 @@ class FeedForward(nn.Module):
 
 
 class SwiGLU(nn.Module):
-    """output(silu(gate(x)) × value(x)): (B, T, D) to (B, T, D). Shazeer 2020, equation 6.
-
-    ``expand`` holds both matrices: the first F rows are the gate's, the last F the value's.
-    """
+    """output(silu(gate(x)) × expand(x)): (B, T, D) to (B, T, D). Shazeer 2020, equation 6."""
 
     def __init__(self, width: int, hidden: int, bias: bool = True, dropout: float = 0.0):
         super().__init__()
         check_sizes(width=width, hidden=hidden)
         check_dropout(dropout)
-        self.expand = Linear(width, 2 * hidden, bias=bias)
-        self.output = Linear(hidden, width, bias=bias)
+        self.gate = nn.Linear(width, hidden, bias=bias)
+        self.expand = nn.Linear(width, hidden, bias=bias)
+        self.output = nn.Linear(hidden, width, bias=bias)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """What each token (B, T, D) makes of itself; same shape."""
-        gate, value = self.expand(x).chunk(2, dim=-1)  # (B, T, F) each
-        return self.dropout(self.output(F.silu(gate) * value))
+        hidden = F.silu(self.gate(x)) * self.expand(x)  # (B, T, F)
+        return self.dropout(self.output(hidden))
 
 
 def hidden_width(name: str, width: int) -> int:

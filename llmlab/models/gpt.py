@@ -8,7 +8,6 @@ request. Read the parts first: ``attention``, ``positions``, ``norms``, ``feed_f
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +16,7 @@ from torch import nn
 from llmlab.checks import check_choice, check_dropout, check_heads, check_sizes
 from llmlab.models.attention import MultiHeadAttention
 from llmlab.models.blocks import Block
+from llmlab.models.cache import KeyValueCache
 from llmlab.models.embedding import TokenEmbedding, check_length
 from llmlab.models.feed_forward import FEED_FORWARDS, feed_forward_named
 from llmlab.models.norms import NORMS, norm_named
@@ -79,7 +79,7 @@ class GPT(nn.Module):
         ValueError: if rotary positions meet an odd head width, sinusoidal ones an odd width.
     """
 
-    causal = True
+    causal = True  # a position sees no later one, so the model can write
 
     def __init__(self, config: GPTConfig):
         super().__init__()
@@ -101,20 +101,20 @@ class GPT(nn.Module):
         self.norm = norm_named(c.norm, c.width, c.bias)
         self._initialise()
 
-    def forward(self, tokens: torch.Tensor, cache: Sequence | None = None) -> torch.Tensor:
+    def forward(self, tokens: torch.Tensor, cache: KeyValueCache | None = None) -> torch.Tensor:
         """Logits (B, T, V); softmax over V gives the probabilities of the next token.
 
         Args:
             tokens: (B, T), whole numbers below V.
-            cache: one entry a layer (see ``MultiHeadAttention``); the tokens then follow those that
-                it holds, and it keeps theirs.
+            cache: as ``new_cache`` makes it; the tokens then follow those that it knows, and it
+                keeps theirs.
 
         Raises:
             TypeError, ValueError: if the tokens are not such numbers, or too many.
         """
         return self.logits(self.features(tokens, cache))
 
-    def features(self, tokens: torch.Tensor, cache: Sequence | None = None) -> torch.Tensor:
+    def features(self, tokens: torch.Tensor, cache: KeyValueCache | None = None) -> torch.Tensor:
         """The last hidden states (B, T, D), from which logits or another head are computed."""
         if cache is not None and len(cache) != len(self.blocks):
             raise ValueError(
@@ -140,6 +140,10 @@ class GPT(nn.Module):
         if self.position_embedding is not None:
             x = x + self.position_embedding(tokens.shape[1], start)
         return self.dropout(x)
+
+    def new_cache(self, capacity: int = 0) -> KeyValueCache:
+        """Empty caches for every layer, with room for ``capacity`` tokens where they need room."""
+        return KeyValueCache(block.attention.new_cache(capacity) for block in self.blocks)
 
     def _initialise(self) -> None:
         """GPT-2's: normal, deviation 0.02; what is added to the stream, smaller by √(2L).

@@ -132,18 +132,32 @@ class Rotary(AttentionPosition):
         return self(q, start), self(k, start)
 
 
-class NormedRotary(Rotary):
-    """Rotary positions of queries and keys whose root mean square is first brought to 1.
+class NormedQueriesKeys(AttentionPosition):
+    """Queries and keys are normed, and then meet another position scheme.
 
-    A score is then at most √K, whatever the weights. Henry et al. 2020 (query-key normalisation).
+    Normed to a root mean square of 1, without gains, no score exceeds √K, whatever the weights.
+    Henry et al. 2020 (query-key normalisation).
+
+    Args:
+        position: what they meet next.
+        query_norm, key_norm: norms of vectors (..., K).
     """
+
+    def __init__(self, position: AttentionPosition, query_norm: nn.Module, key_norm: nn.Module):
+        super().__init__()
+        self.position = position
+        self.query_norm = query_norm
+        self.key_norm = key_norm
 
     def rotate(
         self, q: torch.Tensor, k: torch.Tensor, start: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Queries and keys (B, H, T, K) normed, then turned by their positions."""
-        q, k = (nn.functional.rms_norm(part, part.shape[-1:]) for part in (q, k))
-        return super().rotate(q, k, start)
+        """Queries (B, H, T, K) and keys (B, G, T, K) normed, then turned by their positions."""
+        return self.position.rotate(self.query_norm(q), self.key_norm(k), start)
+
+    def bias(self, time: int, source: int) -> torch.Tensor | None:
+        """The biases of the scheme they meet."""
+        return self.position.bias(time, source)
 
 
 class ALiBi(AttentionPosition):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, asdict, fields
+from typing import Any
 
 from torch import nn
 
@@ -26,6 +27,13 @@ def build(config) -> nn.Module:
         TypeError: if it is not a model's config.
     """
     return MODELS[_name_of(config)][1](config)
+
+
+def describe_model(model: nn.Module) -> dict[str, Any]:
+    """A model's config as a dictionary; ``"model": None`` for a class of one's own."""
+    if not hasattr(model, "config"):
+        return {"model": None, "class": type(model).__name__}
+    return config_to_dict(model.config)
 
 
 def config_to_dict(config) -> dict:

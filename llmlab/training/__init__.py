@@ -5,6 +5,7 @@ function and the batches alone; so will everything else in the book that learns.
 """
 
 from llmlab.training.checkpoints import (
+    Body,
     CheckpointError,
     latest_checkpoint,
     load_model,
@@ -18,14 +19,18 @@ from llmlab.training.objectives import causal_loss, masked_loss
 from llmlab.training.presets import PRESETS, Preset, preset
 from llmlab.training.records import RecordError, Run, recorded_figures, recorded_runs
 from llmlab.training.seeds import set_seed
-from llmlab.training.start import resume, train
+from llmlab.training.step import Stepper, StepResult
+from llmlab.training.train import resume, train
 
 __all__ = [
     "PRESETS",
+    "Body",
     "CheckpointError",
     "Preset",
     "RecordError",
     "Run",
+    "StepResult",
+    "Stepper",
     "TrainConfig",
     "TrainingDiverged",
     "causal_loss",

@@ -19,6 +19,7 @@ import os
 import re
 import shutil
 import tempfile
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,40 @@ from torch import Tensor, nn
 
 from llmlab import __version__
 from llmlab.files import sync_file, sync_folder
+from llmlab.models import build, config_from_dict, describe_model
 
 _NAME = re.compile(r"step-(\d+)(?:-(\d+))?")
 
 
+# Raised when a checkpoint's contents change their meaning: 2 holds queries, keys and values apart.
+FORMAT = 2
+
+
 class CheckpointError(ValueError):
     """A checkpoint is missing, damaged, does not fit its model, or cannot be written."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """What is frozen of a model while the rest is trained: its name and the hash of its weights."""
+
+    name: str
+    sha256: str
+
+    @classmethod
+    def of(cls, model: nn.Module, name: str) -> Body:
+        """The body of a model some of whose parameters are frozen.
+
+        Raises ValueError if none is.
+        """
+        weights, trained = _weights(model), _trained(model)
+        frozen = {key: tensor for key, tensor in weights.items() if key not in trained}
+        if not frozen:
+            raise ValueError(
+                f"body must name what is frozen of the model: got {name!r}, but "
+                "every weight is trained."
+            )
+        return cls(name, _hash(frozen))
 
 
 def save_checkpoint(
@@ -44,8 +73,13 @@ def save_checkpoint(
     step: int = 0,
     optimizer: dict[str, Tensor] | None = None,
     training: dict[str, Any] | None = None,
+    body: Body | None = None,
 ) -> Path:
     """Write the model, and what resuming needs if given, and return the checkpoint's own folder.
+
+    ``training`` is what ``train`` needs to go on bit for bit. A loop of one's own whose batches
+    depend on more than the step leaves it out, and ``resume`` refuses. With a ``body``, only what
+    was trained is written, and which weights it belongs to.
 
     Older checkpoints in ``folder`` are removed once the new one is safe. Raises CheckpointError if
     the disk is full or the folder cannot be written; then nothing of the new checkpoint remains and
@@ -57,7 +91,7 @@ def save_checkpoint(
         folder.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
         os.chmod(temporary, 0o755)  # mkdtemp lets only the owner in
-        _write_parts(temporary, model, step, optimizer, training)
+        _write_parts(temporary, model, step, optimizer, training, body)
         target = folder / _free_name(folder, step)
         os.rename(temporary, target)
         sync_folder(folder)
@@ -89,14 +123,18 @@ def load_model(folder: str | Path) -> nn.Module:
     the configuration does not match the weights.
     """
     checkpoint = find_checkpoint(folder)
+    body = read_body(checkpoint)
+    if body is not None:
+        raise CheckpointError(
+            f"{checkpoint} holds only what was trained on the body {body.name!r}: build that model "
+            "and use load_weights(model, folder)."
+        )
     content = read_json(checkpoint / "config.json")
     if content.get("model") is None:
         raise CheckpointError(
             f"{checkpoint} holds the weights of a model without a configuration "
             f"({content.get('class')}); build it yourself and use load_weights(model, folder)."
         )
-    from llmlab.models import build, config_from_dict
-
     try:
         model = build(config_from_dict(content))
     except (TypeError, ValueError, KeyError) as error:
@@ -109,12 +147,22 @@ def load_model(folder: str | Path) -> nn.Module:
 def load_weights(model: nn.Module, folder: str | Path) -> nn.Module:
     """Load the weights of a checkpoint into ``model`` and set it to evaluation mode.
 
-    Raises CheckpointError if a weight is missing, left over or of another shape; then the model is
-    unchanged.
+    A checkpoint that holds only what was trained wants a model with the weights of its body.
+
+    Raises CheckpointError if a weight is missing, left over or of another shape, or if the body is
+    another; then the model is unchanged.
     """
     checkpoint = find_checkpoint(folder)
     weights = read_tensors(checkpoint, "model.safetensors")
-    own = _weights(model)
+    own, body = _weights(model), read_body(checkpoint)
+    if body is not None:
+        frozen = {name: tensor for name, tensor in own.items() if name not in weights}
+        if _hash(frozen) != body.sha256:
+            raise CheckpointError(
+                f"the weights in {checkpoint} were trained on the body {body.name!r}, and the "
+                "model's other weights are not that body's."
+            )
+        own = {name: tensor for name, tensor in own.items() if name in weights}
     for name in sorted(own.keys() | weights.keys()):
         shapes = [tuple(there[name].shape) if name in there else None for there in (own, weights)]
         if shapes[0] != shapes[1]:
@@ -127,6 +175,22 @@ def load_weights(model: nn.Module, folder: str | Path) -> nn.Module:
         for name, tensor in own.items():
             tensor.copy_(weights[name])
     return model.eval()
+
+
+def read_body(checkpoint: Path) -> Body | None:
+    """The body that a checkpoint's weights belong to, if it holds only what was trained."""
+    content = _manifest(checkpoint).get("body")
+    return None if content is None else Body(**content)
+
+
+def read_training(checkpoint: Path) -> dict[str, Any]:
+    """What ``train`` needs to go on. Raises CheckpointError if the checkpoint does not hold it."""
+    if not (checkpoint / "training.json").is_file():
+        raise CheckpointError(
+            f"{checkpoint} cannot be resumed: it holds a model, but not the state of a training "
+            "whose batches depend on the step alone."
+        )
+    return read_json(checkpoint / "training.json")
 
 
 def find_checkpoint(folder: str | Path) -> Path:
@@ -163,7 +227,7 @@ def read_tensors(checkpoint: Path, name: str) -> dict[str, Tensor]:
     Raises CheckpointError if it is missing, truncated or changed.
     """
     path = checkpoint / name
-    expected = read_json(checkpoint / "manifest.json").get("files", {}).get(name)
+    expected = _manifest(checkpoint).get("files", {}).get(name)
     if expected is None:
         raise CheckpointError(f"{checkpoint} has no {name}; it cannot be used for this.")
     try:
@@ -183,14 +247,28 @@ def read_tensors(checkpoint: Path, name: str) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} is damaged: {error}.") from error
 
 
+def _manifest(checkpoint: Path) -> dict[str, Any]:
+    content = read_json(checkpoint / "manifest.json")
+    if content.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{checkpoint} has format {content.get('format')!r}, and this version of llmlab reads "
+            f"{FORMAT}: train again, or use llmlab {content.get('version')}, which wrote it."
+        )
+    return content
+
+
 def _write_parts(
     target: Path,
     model: nn.Module,
     step: int,
     optimizer: dict[str, Tensor] | None,
     training: dict[str, Any] | None,
+    body: Body | None,
 ) -> None:
-    parts = {"model.safetensors": _weights(model)}
+    weights = _weights(model)
+    if body is not None:
+        weights = {name: weights[name] for name in weights if name in _trained(model)}
+    parts = {"model.safetensors": weights}
     if optimizer is not None:
         parts["optimizer.safetensors"] = optimizer
     for name, tensors in parts.items():
@@ -200,21 +278,18 @@ def _write_parts(
     if training is not None:
         objects["training.json"] = training
     files = {name: _fingerprint(target / name) for name in parts}
-    objects["manifest.json"] = {"format": 1, "version": __version__, "step": step, "files": files}
+    objects["manifest.json"] = {
+        "format": FORMAT,
+        "version": __version__,
+        "step": step,
+        "files": files,
+        **({} if body is None else {"body": asdict(body)}),
+    }
     for name, content in objects.items():
         (target / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     for path in target.iterdir():
         sync_file(path)
     sync_folder(target)
-
-
-def describe_model(model: nn.Module) -> dict[str, Any]:
-    """Return the configuration as a dictionary; ``"model": None`` for a class of one's own."""
-    if not hasattr(model, "config"):
-        return {"model": None, "class": type(model).__name__}
-    from llmlab.models import config_to_dict
-
-    return config_to_dict(model.config)
 
 
 def _weights(model: nn.Module) -> dict[str, Tensor]:
@@ -224,6 +299,18 @@ def _weights(model: nn.Module) -> dict[str, Tensor]:
     for name, tensor in state.items():
         first.setdefault((tensor.data_ptr(), tensor.shape, tensor.stride()), name)
     return {name: state[name] for name in first.values()}
+
+
+def _trained(model: nn.Module) -> set[str]:
+    return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def _hash(weights: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(weights.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

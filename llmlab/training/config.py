@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
 
 from llmlab.checks import check_choice, check_integers, check_numbers, check_sizes
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 OPTIMIZERS = ("adamw", "lion", "muon")
+GROUP_SETTINGS = ("learning_rate", "weight_decay", "optimizer")
 SCHEDULES = ("constant", "cosine", "linear", "trapezoid")
 
 
@@ -18,7 +21,10 @@ class TrainConfig:
     ``steps`` counts optimizer updates; each consumes ``accumulate`` batches. ``learning_rate`` is
     the peak, reached after ``warmup`` steps; ``schedule`` shapes what follows and falls to
     ``final_fraction`` of the peak, a trapezoid over the last ``cooldown`` of what follows.
-    ``optimizer`` is "adamw", "lion", or "muon", which leaves to AdamW what is no hidden matrix.
+    ``optimizer`` is "adamw", "lion", or "muon", which moves matrices between hidden vectors and
+    leaves all else to AdamW. ``groups`` gives parameters whose names match a pattern settings of
+    their own: ``{"*.value.weight": {"learning_rate": 1e-4, "weight_decay": 0.0}}``; of several
+    patterns (in the way of file names, ``fnmatch``) the first that matches decides.
     ``clip`` bounds the global gradient norm (0 switches clipping off; the norm is recorded).
     ``evaluate_every`` and ``checkpoint_every`` count steps; 0 means only at the beginning and at
     the end.
@@ -43,6 +49,7 @@ class TrainConfig:
     seed: int = 0
     evaluate_every: int = 0
     checkpoint_every: int = 0
+    groups: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # JSON turns tuples into lists; a config read back must equal the one written.
@@ -72,6 +79,27 @@ class TrainConfig:
         check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("precision", self.precision, PRECISIONS)
 
+        for pattern, settings in self.groups.items():
+            _check_group(pattern, settings)
+
+    def settings_of(self, name: str) -> dict[str, Any]:
+        """What ``groups`` says of the parameter of this name; nothing if no pattern matches."""
+        matching = (s for pattern, s in self.groups.items() if fnmatchcase(name, pattern))
+        return next(matching, {})
+
     def to_dict(self) -> dict:
         """Return the settings as a dictionary that JSON can hold."""
         return asdict(self) | {"betas": list(self.betas)}
+
+
+def _check_group(pattern: str, settings: dict[str, Any]) -> None:
+    unknown = sorted(set(settings) - set(GROUP_SETTINGS))
+    if unknown:
+        raise ValueError(
+            f"groups may set {', '.join(GROUP_SETTINGS)}: got {', '.join(unknown)} for {pattern!r}."
+        )
+    for name in ("learning_rate", "weight_decay"):
+        if name in settings:
+            check_numbers(**{name: settings[name]})
+    if "optimizer" in settings:
+        check_choice("optimizer", settings["optimizer"], OPTIMIZERS)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from llmlab.training.checkpoints import save_checkpoint
-from llmlab.training.interrupts import interrupts_held
+from llmlab.training.checkpoints import Body, save_checkpoint
 from llmlab.training.progress import Progress
 from llmlab.training.records import RecordWriter, Run
 from llmlab.training.seeds import seed_step
@@ -47,12 +49,14 @@ class Loop:
         evaluate: Evaluate | None,
         callbacks: Sequence[Callback],
         progress: bool,
+        body: Body | None = None,
     ) -> None:
         self.stepper, self.batches, self.run = stepper, batches, run
         self.config, self.model, self.parallel = stepper.config, stepper.model, stepper.parallel
         self.evaluate, self.callbacks = evaluate, callbacks
         self.folder = None if folder is None else Path(folder)
-        self.progress = Progress(self.config.steps, progress and self.parallel.chief)
+        self.body = body
+        self.progress = Progress(self.config.steps, progress and self.parallel.is_main_process)
         self.record: RecordWriter | None = None
         self.steps_per_fetch = _steps_per_fetch(stepper.device)
         self.pending: list[StepResult] = []
@@ -93,7 +97,7 @@ class Loop:
     def _begin(self) -> None:
         if self.folder is not None:
             self._save()  # now, so that a run killed in its first steps can be resumed too
-            if self.parallel.chief:
+            if self.parallel.is_main_process:
                 self.record = RecordWriter(self.folder / RECORD_NAME, self.run)
         if not self.run.lines:
             line = {"step": 0, "tokens": 0, "seconds": 0.0}
@@ -198,12 +202,13 @@ class Loop:
     def _save(self) -> None:
         if self.folder is None or self.saved == self.done:
             return
-        whole, memory = self.stepper.gather(), self.stepper.memory()  # every process takes part
-        if self.parallel.chief:
-            self._write(whole, memory)
+        # every process takes part
+        whole, remembered = self.stepper.gather(), self.stepper.optimizer_state()
+        if self.parallel.is_main_process:
+            self._write(whole, remembered)
         self.saved = self.done
 
-    def _write(self, whole: nn.Module, memory: dict[str, Tensor]) -> None:
+    def _write(self, whole: nn.Module, remembered: dict[str, Tensor]) -> None:
         if self.record is not None:
             self.record.sync()
         state = {
@@ -212,7 +217,14 @@ class Loop:
             "seconds": self.seconds,
             "scaler": self.stepper.scaler.state_dict(),
         }
-        save_checkpoint(self.folder, whole, step=self.done, optimizer=memory, training=state)
+        save_checkpoint(
+            self.folder,
+            whole,
+            step=self.done,
+            optimizer=remembered,
+            training=state,
+            body=self.body,
+        )
 
     def _stop_early(self) -> None:
         if self.pending:
@@ -235,3 +247,22 @@ def _fetch(values: list[Any]) -> list[float]:
         return [float(value) for value in values]
     fetched = iter(torch.stack([t.detach().float() for t in tensors]).tolist())
     return [next(fetched) if isinstance(value, Tensor) else float(value) for value in values]
+
+
+@contextmanager
+def interrupts_held(forget: bool = False) -> Iterator[None]:
+    """Let a Ctrl-C that arrives inside the block take effect after it, or never (``forget``).
+
+    Python delivers signals to the main thread only, so elsewhere there is nothing to hold.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[tuple[Any, ...]] = []
+    previous = signal.signal(signal.SIGINT, lambda *arguments: held.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if held and not forget and callable(previous):
+        previous(*held[0])

@@ -21,6 +21,8 @@ import numpy
 from llmlab.files import write_atomically
 from llmlab.training.config import TrainConfig
 
+FORMAT = 1  # of a record's lines
+
 
 class RecordError(ValueError):
     """A run record cannot be read or written."""
@@ -95,6 +97,11 @@ class Run:
         objects = [_parse(text, path, number) for number, text in enumerate(texts[:-1], start=1)]
         if not objects or "train" not in objects[0]:
             raise RecordError(f"{path} is not a run record: it has no header line.")
+        if objects[0].get("format") != FORMAT:
+            raise RecordError(
+                f"{path} has format {objects[0].get('format')!r}, and this version of llmlab reads "
+                f"{FORMAT}."
+            )
         return cls._from_objects(objects[0], objects[1:], path)
 
     @classmethod
@@ -113,7 +120,7 @@ class Run:
 
     def _header(self) -> dict[str, Any]:
         return {
-            "format": 1,
+            "format": FORMAT,
             "name": self.name,
             "model": self.model,
             "parameters": self.parameters,

@@ -1,7 +1,7 @@
 """Learning-rate schedules: pure functions of the step, so that a resumed run needs no memory.
 
 Each shape maps ``progress`` in [0, 1] (how much of the time after the warm-up has passed) to a
-factor that runs from 1 down to 0; :func:`learning_rate` adds the warm-up, the floor and the peak.
+factor that runs from 1 down to 0; :func:`schedule_factor` adds the warm-up and the floor.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ def trapezoid(progress: float, cooldown: float) -> float:
     return min(1.0, (1.0 - progress) / cooldown)
 
 
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Return the learning rate of update ``step`` (counted from 0) of a run.
+def schedule_factor(config: TrainConfig, step: int) -> float:
+    """Return the share of its peak learning rate that each group has at update ``step`` (from 0).
 
     During the warm-up, update i uses (i + 1) / (warmup + 1) of the peak, so that the very first
     update already moves the weights and update ``warmup`` is the first at the full peak. The shape
     would reach its floor, ``final_fraction`` of the peak, at update ``steps``: one past the last.
     """
     if step < config.warmup:
-        return config.learning_rate * (step + 1) / (config.warmup + 1)
+        return (step + 1) / (config.warmup + 1)
     shapes = {
         "constant": constant,
         "cosine": cosine,
@@ -53,4 +53,9 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     }
     progress = min(1.0, (step - config.warmup) / max(1, config.steps - config.warmup))
     floor = config.final_fraction
-    return config.learning_rate * (floor + (1.0 - floor) * shapes[config.schedule](progress))
+    return floor + (1.0 - floor) * shapes[config.schedule](progress)
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Return the learning rate of update ``step`` for what ``groups`` does not say otherwise of."""
+    return config.learning_rate * schedule_factor(config, step)

@@ -11,15 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from llmlab.training.config import TrainConfig
-from llmlab.training.distributed import Alone
+from llmlab.training.distributed import SingleProcess
 from llmlab.training.nested import count_tokens, move
-from llmlab.training.optimizers import (
-    load_optimizer_tensors,
-    make_optimizers,
-    optimizer_tensors,
-)
+from llmlab.training.optimizers import make_optimizers
 from llmlab.training.precision import choose_precision
-from llmlab.training.schedules import learning_rate
+from llmlab.training.schedules import learning_rate, schedule_factor
 from llmlab.training.seeds import seed_step
 
 LossFunction = Callable[[nn.Module, Any], "tuple[Tensor, dict[str, Any]]"]
@@ -40,12 +36,21 @@ class StepResult:
 class Stepper:
     """Holds a model, its optimizers and its number format, and performs single updates.
 
+    ``train`` is a loop around it; another loop, one that makes its batches from the model itself,
+    uses it in the same way::
+
+        stepper = Stepper(model, loss_fn, config)
+        for step in range(config.steps):
+            result = stepper.compute(step, [batch])
+            stepper.apply()
+        stepper.clear()
+
     ``compute`` fills the gradients of one update and ``apply`` changes the weights, so that a
     caller can look at the loss in between. Everything random in a step depends on (seed, step).
 
     Where several processes share the work (``parallel``), ``model`` is what this one trains of it
-    and ``parameters`` are the pieces that its optimizers move. ``gather`` and ``memory`` give the
-    whole; each process must call them.
+    and ``parameters`` are the pieces that its optimizers move. ``gather`` and ``optimizer_state``
+    give the whole; each process must call them.
     """
 
     def __init__(
@@ -53,18 +58,15 @@ class Stepper:
         model: nn.Module,
         loss_fn: LossFunction,
         config: TrainConfig,
-        parallel: Alone | None = None,
+        parallel: SingleProcess | None = None,
     ) -> None:
-        self.config, self.loss_fn, self.parallel = config, loss_fn, parallel or Alone()
+        self.config, self.loss_fn, self.parallel = config, loss_fn, parallel or SingleProcess()
         self.device = self.parallel.device(config.device)
         self.precision = choose_precision(config.precision, self.device)
-        self.optimizers = make_optimizers(model, config, self.parallel)
+        self.model, self._called = self.parallel.place(model, self.device)
+        self.optimizers = make_optimizers(self.model, config)
         self.groups = [group for each in self.optimizers for group in each.param_groups]
-        names = {parameter: name for name, parameter in model.named_parameters()}
-        moved = [names[p] for group in self.groups for p in group["params"]]
-        self.model, self._called = self.parallel.place(model, self.optimizers, self.device)
         self.parameters = [p for group in self.groups for p in group["params"]]
-        self._named = dict(zip(moved, self.parameters, strict=True))
         self.scaler = self.parallel.scaler(self.device, self.precision.needs_scaler)
         self._callable = None if config.compile else self._called
 
@@ -80,14 +82,15 @@ class Stepper:
             self.model.train()
         if self._callable is None:
             self._callable = self._compiled(batches[0])
-        rate = learning_rate(self.config, step)
+        factor = schedule_factor(self.config, step)
         for group in self.groups:
-            group["lr"] = rate
+            group["lr"] = group["initial_lr"] * factor
         seed_step(self.config.seed, step, self.device, self.parallel.replica)
         loss, metrics = self._backward(batches)
         for optimizer in self.optimizers:
             self.scaler.unscale_(optimizer)
         norm = self.parallel.clip(self.parameters, self.config.clip or float("inf"))
+        rate = learning_rate(self.config, step)
         return StepResult(step, rate, loss, norm, metrics, sum(map(count_tokens, micro_batches)))
 
     def apply(self) -> None:
@@ -106,13 +109,16 @@ class Stepper:
         """The whole model, with the weights as the last update left them."""
         return self.parallel.gather()
 
-    def memory(self) -> dict[str, Tensor]:
-        """What the optimizers remember, whole, by ``<parameter name>/<state name>``."""
-        return optimizer_tensors(self.optimizers, self._named, self.parallel.whole)
+    def optimizer_state(self) -> dict[str, Tensor]:
+        """What the optimizers remember, whole, by ``<parameter name>/<state name>``.
 
-    def load_memory(self, tensors: dict[str, Tensor]) -> None:
-        """Put back what ``memory`` returned, or as much of it as this process keeps."""
-        load_optimizer_tensors(self.optimizers, self._named, tensors, self.parallel.piece)
+        Of several processes, the main one alone gets the answer.
+        """
+        return self.parallel.optimizer_state(self.optimizers)
+
+    def load_optimizer_state(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what ``optimizer_state`` returned, or as much of it as this process keeps."""
+        self.parallel.load_optimizer_state(self.optimizers, tensors)
 
     def _backward(self, batches: list[Any]) -> tuple[Tensor, dict[str, Any]]:
         if len(batches) * self.parallel.replicas == 1:
@@ -179,7 +185,7 @@ class Stepper:
         self.clear()
         if self.parallel.all(not reason):
             return compiled
-        if reason and self.parallel.chief:
+        if reason and self.parallel.is_main_process:
             print(f"torch.compile did not work here ({reason}); going on.", file=sys.stderr)
         torch.compiler.reset()
         return self._called

@@ -17,7 +17,6 @@ from llmlab.analysis import (
     memory_estimate,
     peak_memory,
 )
-from llmlab.inference import KeyValueCache
 from llmlab.models import GPTConfig, GRUConfig, build
 
 SIZES = {"vocab_size": 50, "context": 16, "layers": 2, "heads": 4, "width": 32}
@@ -70,9 +69,10 @@ def test_weights_agree_with_the_model(feed_forward: str, norm: str, bias: bool):
 
 def test_cache_agrees_with_a_filled_one():
     config = GPTConfig(**SIZES)
-    cache = KeyValueCache(config.layers)
+    model = build(config)
+    cache = model.new_cache()
     with torch.no_grad():
-        build(config)(TOKENS, cache=cache)
+        model(TOKENS, cache=cache)
     assert cache_memory(config, batch_size=3) == cache.nbytes == 4 * 2 * 2 * 32 * 3 * 16
 
 

@@ -8,7 +8,6 @@ from torch import nn
 
 from llmlab.data import ByteTokenizer, CharTokenizer
 from llmlab.inference import (
-    KeyValueCache,
     NextLogits,
     Sampling,
     generate,
@@ -79,7 +78,7 @@ def test_a_model_that_has_written_still_trains(position: str):
 
 def test_a_long_piece_may_follow_what_is_cached():
     model, tokens = gpt(position="rotary"), torch.arange(10).view(1, 10)
-    cache = KeyValueCache(2)
+    cache = model.new_cache()
     with torch.no_grad():
         pieces = [model(tokens[:, a:b], cache=cache) for a, b in ((0, 3), (3, 4), (4, 10))]
         torch.testing.assert_close(torch.cat(pieces, 1), model(tokens), atol=1e-5, rtol=1e-5)

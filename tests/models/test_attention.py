@@ -8,6 +8,7 @@ from llmlab.analysis import record_attention
 from llmlab.models import (
     ALiBi,
     MultiHeadAttention,
+    NormedQueriesKeys,
     Rotary,
     causal_mask,
     padding_mask,
@@ -181,15 +182,16 @@ def test_gradients_of_fused_and_readable_agree(position, random):
                 attention(x).square().sum().backward()
         else:
             attention(x).square().sum().backward()
-        found.append(attention.query_key_value.weight.grad)
+        found.append(attention.query.weight.grad)
     torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-4)
 
 
 def test_multi_head_agrees_with_pytorch_module(random):
     ours = MultiHeadAttention(12, 3, causal=False)
     theirs = torch.nn.MultiheadAttention(12, 3, batch_first=True)
-    theirs.in_proj_weight.data = ours.query_key_value.weight.data
-    theirs.in_proj_bias.data = ours.query_key_value.bias.data
+    parts = (ours.query, ours.key, ours.value)
+    theirs.in_proj_weight.data = torch.cat([part.weight.data for part in parts])
+    theirs.in_proj_bias.data = torch.cat([part.bias.data for part in parts])
     theirs.out_proj.load_state_dict(ours.output.state_dict())
     x = random(2, 5, 12)
     with record_attention(ours) as maps:
@@ -246,12 +248,126 @@ def test_dropout_acts_in_training_only(random):
     assert torch.equal(attention(x), attention(x))
 
 
+# --- Other shapes ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
+def test_grouped_queries_are_heads_with_equal_keys_and_values(groups, position, random):
+    scheme = positions(4, 4)[position]
+    grouped = MultiHeadAttention(16, 4, True, scheme, key_value_heads=groups)
+    reference = with_repeated_keys_of(grouped, MultiHeadAttention(16, 4, True, scheme))
+    x = random(2, 7, 16)
+    torch.testing.assert_close(grouped(x), reference(x), atol=1e-6, rtol=1e-5)
+    with record_attention(grouped) as maps, record_attention(reference) as expected:
+        torch.testing.assert_close(grouped(x), reference(x), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(maps[0], expected[0])
+
+
+def with_repeated_keys_of(grouped, full) -> MultiHeadAttention:
+    """The full attention, each of whose keys and values is the copy of its group's."""
+    times = grouped.heads // grouped.key_value_heads
+    full.query.load_state_dict(grouped.query.state_dict())
+    full.output.load_state_dict(grouped.output.state_dict())
+    for ours, theirs in ((full.key, grouped.key), (full.value, grouped.value)):
+        for kind in ("weight", "bias"):
+            rows = getattr(theirs, kind).data.unflatten(0, (grouped.key_value_heads, -1))
+            getattr(ours, kind).data = rows.repeat_interleave(times, dim=0).flatten(0, 1)
+    return full
+
+
+def test_gradients_of_a_shared_key_are_the_sum_over_its_heads(random):
+    grouped = MultiHeadAttention(12, 4, key_value_heads=2)
+    full = with_repeated_keys_of(grouped, MultiHeadAttention(12, 4))
+    x = random(2, 7, 12)
+    for attention in (grouped, full):
+        attention(x).square().sum().backward()
+    summed = full.key.weight.grad.unflatten(0, (2, 2, 3)).sum(1).flatten(0, 1)
+    torch.testing.assert_close(grouped.key.weight.grad, summed, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{"key_value_heads": 1}, {"window": 3}, {"head_width": 8}])
+@pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
+@pytest.mark.parametrize("pieces", [[9], [1] * 9, [4, 5], [3, 1, 5]])
+def test_every_shape_writes_with_its_own_cache(options, position, pieces, random):
+    scheme = positions(3, options.get("head_width", 4))[position]
+    attention = MultiHeadAttention(12, 3, True, scheme, **options)
+    x, cache = random(2, 9, 12), attention.new_cache()
+    outs = [attention(piece, cache=cache) for piece in x.split(pieces, dim=1)]
+    torch.testing.assert_close(torch.cat(outs, 1), attention(x), atol=1e-6, rtol=1e-5)
+    assert cache.length == 9
+
+
+@pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
+def test_a_window_is_a_mask_over_full_attention(position, random):
+    scheme = positions(3, 4)[position]
+    full, narrow = (MultiHeadAttention(12, 3, True, scheme, window=w) for w in (None, 3))
+    narrow.load_state_dict(full.state_dict())
+    distance = torch.arange(7)[:, None] - torch.arange(7)
+    x = random(2, 7, 12)
+    torch.testing.assert_close(narrow(x), full(x, distance < 3), atol=1e-6, rtol=1e-5)
+    with record_attention(narrow) as maps:
+        narrow(x)
+    assert torch.equal(maps[0][0, 0] > 0, (distance >= 0) & (distance < 3))
+
+
+def test_a_windows_cache_does_not_grow(random):
+    attention = MultiHeadAttention(12, 3, window=4)
+    cache = attention.new_cache(capacity=100)
+    sizes = []
+    for token in random(1, 20, 12).split(1, dim=1):
+        attention(token, cache=cache)
+        sizes.append(cache.nbytes)
+    assert sizes[-1] == max(sizes) == 2 * 3 * 12 * 4  # keys and values, tokens, width, bytes
+
+
+def test_heads_may_be_wider_than_their_share(random):
+    attention = MultiHeadAttention(12, 3, head_width=8, causal=False)
+    x = random(2, 5, 12)
+    q, k, v = (
+        layer(x).view(2, 5, 3, 8).transpose(1, 2)
+        for layer in (attention.query, attention.key, attention.value)
+    )
+    out = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(2, 5, 24)
+    torch.testing.assert_close(attention(x), attention.output(out))
+
+
+def test_normed_queries_and_keys_by_hand():
+    norm = torch.nn.RMSNorm(2, eps=0.0)
+    norm.weight.data = torch.tensor([1.0, 3.0])
+    position = NormedQueriesKeys(ALiBi(1), torch.nn.Identity(), norm)
+    q = torch.tensor([[[[3.0, 4.0]]]])
+    turned_q, turned_k = position.rotate(q, q, start=0)
+    assert torch.equal(turned_q, q)
+    length = math.sqrt(12.5)  # the root mean square of 3 and 4
+    torch.testing.assert_close(turned_k, torch.tensor([[[[3 / length, 12 / length]]]]))
+    assert torch.equal(position.bias(2, 2), ALiBi(1).bias(2, 2))
+
+
 # --- Bad input -------------------------------------------------------------------------------
 
 
 def test_heads_must_divide_width():
     with pytest.raises(ValueError, match="heads must divide width: got heads=3, width=64"):
         MultiHeadAttention(64, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"key_value_heads": 3},
+            "key_value_heads must divide heads: got key_value_heads=3, heads=4",
+        ),
+        ({"key_value_heads": 0}, "key_value_heads must be an integer of at least 1"),
+        ({"head_width": 0}, "head_width must be an integer of at least 1: got head_width=0"),
+        ({"window": 0}, "window must be an integer of at least 1: got window=0"),
+        ({"window": 2, "causal": False}, "window must be None without causal: got window=2"),
+    ],
+)
+def test_shapes_that_do_not_fit(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        MultiHeadAttention(8, 4, **options)
 
 
 def test_mask_must_be_boolean():

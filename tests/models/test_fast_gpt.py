@@ -8,7 +8,8 @@ from llmlab.inference import Sampling, generate_tokens
 from llmlab.models import (
     FastGPT,
     FastGPTConfig,
-    NormedRotary,
+    NormedQueriesKeys,
+    Rotary,
     ShortConvolution,
     build,
     config_from_dict,
@@ -68,7 +69,8 @@ def test_the_short_convolution_agrees_with_arithmetic_by_hand():
 
 
 def test_normed_scores_are_bounded_whatever_the_weights():
-    rotary = NormedRotary(8, context=6)
+    norm = torch.nn.RMSNorm(8, elementwise_affine=False)
+    rotary = NormedQueriesKeys(Rotary(8, context=6), norm, norm)
     q, k = (1e4 * torch.randn(1, 2, 6, 8) for _ in range(2))
     q, k = rotary.rotate(q, k, start=0)
     assert torch.allclose(q.square().mean(-1), torch.ones(1, 2, 6), atol=1e-4)

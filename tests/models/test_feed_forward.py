@@ -34,7 +34,8 @@ def test_feed_forward_by_hand():
 
 def test_swiglu_by_hand():
     layer = SwiGLU(1, 1, bias=False)
-    layer.expand.weight.data = torch.tensor([[1.0], [3.0]])  # gate, value
+    layer.gate.weight.data = torch.tensor([[1.0]])
+    layer.expand.weight.data = torch.tensor([[3.0]])
     layer.output.weight.data = torch.tensor([[10.0]])
     # silu(1) × 3 × 10, with silu(1) = 1 / (1 + e^-1)
     assert layer(torch.ones(1, 1, 1)).item() == pytest.approx(30 / (1 + math.exp(-1)))
@@ -43,9 +44,9 @@ def test_swiglu_by_hand():
 def test_swiglu_written_out():
     layer = SwiGLU(6, 10)
     x = torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(0))
-    gate, value = layer.expand.weight.split(10)
-    gate_bias, value_bias = layer.expand.bias.split(10)
-    hidden = F.silu(x @ gate.T + gate_bias) * (x @ value.T + value_bias)
+    gate, expand = layer.gate, layer.expand
+    gated = F.silu(x @ gate.weight.T + gate.bias)
+    hidden = gated * (x @ expand.weight.T + expand.bias)
     torch.testing.assert_close(layer(x), layer.output(hidden))
 
 

@@ -185,7 +185,8 @@ def test_initial_weights_are_gpt2s():
     block = model.blocks[3]
     assert model.token_embedding.weight.std().item() == pytest.approx(0.02, rel=0.05)
     assert model.position_embedding.weight.std().item() == pytest.approx(0.02, rel=0.05)
-    assert block.attention.query_key_value.weight.std().item() == pytest.approx(0.02, rel=0.05)
+    for layer in (block.attention.query, block.attention.key, block.attention.value):
+        assert layer.weight.std().item() == pytest.approx(0.02, rel=0.05)
     for part in (block.attention, block.feed_forward):
         assert part.output.weight.std().item() == pytest.approx(0.02 / 4, rel=0.05)  # √(2·8) = 4
         assert part.output.bias.abs().max() == 0

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from llmlab.training import Run, causal_loss, latest_checkpoint, load_weights, train
-from llmlab.training.interrupts import interrupts_held
+from llmlab.training.loop import interrupts_held
 from llmlab.training.step import Stepper
 
 

@@ -70,8 +70,10 @@ def test_a_last_line_cut_off_by_a_kill_is_left_out(run, tmp_path):
     [
         (b"", "no header line"),
         (b'{"step": 1}\n', "no header line"),
-        (b'{"train": {"steps": 0}}\n', "its header is wrong"),
-        (b'{"train": {"colour": 3}}\n', "its header is wrong"),
+        (b'{"format": 1, "train": {"steps": 0}}\n', "its header is wrong"),
+        (b'{"format": 1, "train": {"colour": 3}}\n', "its header is wrong"),
+        (b'{"train": {"steps": 1}}\n', "has format None, and this version of llmlab reads 1"),
+        (b'{"format": 9, "train": {"steps": 1}}\n', "has format 9, and this version"),
         (b"hello\n", "line 1 is not a JSON object"),
         (b"\xff\xfe\n", "could not read the record"),
     ],

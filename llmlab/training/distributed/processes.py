@@ -1,20 +1,28 @@
-"""What all strategies of several processes share: who is who, rows, means, stopping together."""
+"""Several processes: who is who, rows, means, stopping together; and data parallelism.
+
+All of them act in one order, or they wait for each other forever: whatever they gather goes through
+PyTorch's ``distributed.checkpoint.state_dict``, which sees to that.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_optimizer_state_dict
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
 
 from llmlab.device import choose_device
-from llmlab.training.distributed.alone import Alone
+from llmlab.training.distributed.strategy import SingleProcess
 from llmlab.training.nested import map_tensors
 
 
@@ -23,7 +31,7 @@ def number_of_processes() -> int:
     return int(os.environ["WORLD_SIZE"])
 
 
-class Processes(Alone):
+class Processes(SingleProcess):
     """Several processes, of which groups of ``tensor_size`` see the same rows.
 
     They talk through gloo about tensors on a CPU and through NCCL about those on a GPU.
@@ -34,8 +42,10 @@ class Processes(Alone):
     def __init__(self, tensor_size: int = 1) -> None:
         if not dist.is_initialized():
             dist.init_process_group()
+            # whatever happens: gloo's threads must be gone before the interpreter is
+            atexit.register(leave)
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
-        self.chief = self.rank == 0
+        self.is_main_process = self.rank == 0
         self.tensor_size = tensor_size
         self.replicas, self.replica = self.size // tensor_size, self.rank // tensor_size
         self._device = torch.device("cpu")
@@ -104,10 +114,53 @@ class Processes(Alone):
         finally:
             signal.signal(signal.SIGINT, previous)
 
+    def optimizer_state(self, optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
+        """What the optimizers remember, whole, by ``<parameter name>/<state name>``.
+
+        Every process must call it; the main process alone gets the answer.
+        """
+        if not any(optimizer.state for optimizer in optimizers):  # before the first step
+            return {}
+        options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+        found = get_optimizer_state_dict(self._trained, list(optimizers), options=options)
+        return {
+            f"{name}/{key}": value
+            for name, state in found.get("state", {}).items()
+            for key, value in state.items()
+        }
+
     def close(self) -> None:
-        """Part with the other processes; nothing can be trained together after that."""
-        dist.destroy_process_group()
+        """Part with the other processes, when all are ready; nothing can be trained after that."""
+        dist.barrier()
+        leave()
 
     def _data_group(self) -> dist.ProcessGroup | None:
         """The processes among which a batch is divided; None for all."""
         return None
+
+
+def leave() -> None:
+    """Part with the other processes, if that has not happened yet."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+class Replicated(Processes):
+    """Data parallelism: every process holds the model, and they average their gradients.
+
+    PyTorch's DistributedDataParallel averages while backward still runs.
+    """
+
+    name = "ddp"
+
+    def place(self, model: nn.Module, device: torch.device) -> tuple[nn.Module, nn.Module]:
+        """The model itself is trained, and called through the wrapper that averages."""
+        self._trained = self._model = model.to(device)
+        self._wrapper = DistributedDataParallel(self._model)
+        return self._model, self._wrapper
+
+    @contextmanager
+    def micro_batch(self, last: bool) -> Iterator[None]:
+        """Average once, after the last micro-batch."""
+        with nullcontext() if last else self._wrapper.no_sync():
+            yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,29 +43,18 @@ def _polynomial(gram: Tensor) -> Tensor:
     return found
 
 
-class Pieces(Protocol):
-    """Completes a matrix of which this process holds a piece, and cuts it again."""
-
-    def whole(self, parameter: Tensor, piece: Tensor) -> Tensor:
-        """All of the matrix; processes call this together and in the same order."""
-
-    def piece(self, parameter: Tensor, whole: Tensor) -> Tensor:
-        """This process's piece of it."""
-
-
 class Muon(torch.optim.Optimizer):
     """Muon (Jordan et al. 2024), for matrices: the momentum, orthogonalised, is the step.
 
     With g the gradient, m ← μ m + (1 - μ) g, and the step is along (1 - μ) g + μ m (Nesterov)
     made orthogonal. Its entries are then scaled to the size of AdamW's typical step, 0.2 (Liu et
     al. 2025, "Muon is Scalable for LLM Training"), so that one learning rate and one decay serve
-    both. Matrices of one shape are stacked and orthogonalised together.
-
-    A piece of a matrix has no directions of its own. Where a parameter is one, ``pieces`` completes
-    its momentum, and takes of the step what belongs to the piece.
+    both. Matrices of one shape are orthogonalised together, and a parameter (..., M, N) is a stack
+    of them. A piece of a matrix has no directions of its own: a distributed tensor is gathered
+    first, and of the step every process keeps its piece.
 
     Raises:
-        ValueError: if a parameter is not a matrix.
+        ValueError: if a parameter is not a matrix or a stack of them.
     """
 
     def __init__(
@@ -74,13 +63,11 @@ class Muon(torch.optim.Optimizer):
         lr: float = 1e-2,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
-        pieces: Pieces | None = None,
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
-        self.pieces = pieces
         for group in self.param_groups:
             for parameter in group["params"]:
-                if parameter.ndim != 2:
+                if parameter.ndim < 2:
                     shape = tuple(parameter.shape)
                     raise ValueError(f"params must be matrices for Muon: got shape {shape}.")
 
@@ -91,13 +78,11 @@ class Muon(torch.optim.Optimizer):
             parameters = [p for p in group["params"] if p.grad is not None]
             of_shape: defaultdict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
             ahead = self._ahead(parameters, group["momentum"]) if parameters else []
-            for parameter, matrix in zip(parameters, ahead, strict=True):
-                if self.pieces is not None:
-                    matrix = self.pieces.whole(parameter, matrix)
-                of_shape[matrix.shape].append((parameter, matrix))
+            for parameter, matrices in zip(parameters, ahead, strict=True):
+                of_shape[parameter.shape[-2:]].append((parameter, _whole(matrices)))
             for shape, pairs in of_shape.items():
                 moved, matrices = map(list, zip(*pairs, strict=True))
-                directions = self._directions(moved, matrices)
+                directions = _directions(moved, matrices)
                 size = 0.2 * math.sqrt(max(shape))  # entries of an orthogonal matrix: 1/√max
                 torch._foreach_mul_(moved, 1 - group["lr"] * group["weight_decay"])
                 torch._foreach_add_(moved, directions, alpha=-group["lr"] * size)
@@ -109,15 +94,31 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_lerp_(momenta, gradients, 1 - momentum)
         return torch._foreach_lerp(gradients, momenta, momentum)
 
-    def _directions(self, parameters: list[Tensor], matrices: list[Tensor]) -> list[Tensor]:
-        directions = list(orthogonalise(torch.stack(matrices)).unbind())
-        if self.pieces is None:
-            return directions
-        pairs = zip(parameters, directions, strict=True)
-        return [self.pieces.piece(parameter, direction) for parameter, direction in pairs]
-
     def _momentum(self, parameter: Tensor) -> Tensor:
         state = self.state[parameter]
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
         return state["momentum"]
+
+
+def _directions(parameters: list[Tensor], whole: list[Tensor]) -> list[Tensor]:
+    """The steps of parameters (..., M, N) of one shape of matrix, as their pieces where cut."""
+    stacks = [matrices.view(-1, *matrices.shape[-2:]) for matrices in whole]
+    found = orthogonalise(torch.cat(stacks)).split([len(stack) for stack in stacks])
+    pairs = zip(parameters, found, strict=True)
+    return [_piece(parameter, directions.view(parameter.shape)) for parameter, directions in pairs]
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    """All of a tensor of which this process may hold a piece; all must ask in the same order."""
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+
+
+def _piece(parameter: Tensor, whole: Tensor) -> Tensor:
+    """Of a whole tensor, what lies where this process's piece of the parameter lies."""
+    if not hasattr(parameter, "full_tensor"):
+        return whole
+    from torch.distributed.tensor import distribute_tensor
+
+    mesh, placements = parameter.device_mesh, parameter.placements
+    return distribute_tensor(whole, mesh, placements, src_data_rank=None)  # sends nothing

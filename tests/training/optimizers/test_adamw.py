@@ -5,27 +5,33 @@ import torch
 from torch import nn
 
 from llmlab.training import TrainConfig
-from llmlab.training.optimizers import adamw, parameter_groups
+from llmlab.training.optimizers import make_optimizers
 
 
 def test_matrices_decay_and_vectors_do_not():
     model = nn.Sequential(nn.Embedding(5, 4), nn.LayerNorm(4), nn.Linear(4, 5))
-    decaying, others = parameter_groups(model.parameters(), weight_decay=0.3)
+    (adamw,) = make_optimizers(model, TrainConfig(steps=1, weight_decay=0.3))
+    decaying, others = adamw.param_groups
     assert [tuple(p.shape) for p in decaying["params"]] == [(5, 4), (5, 4)]
     assert [tuple(p.shape) for p in others["params"]] == [(4,), (4,), (5,)]
     assert (decaying["weight_decay"], others["weight_decay"]) == (0.3, 0.0)
 
 
 def test_an_empty_group_is_left_out():
-    bias = nn.Parameter(torch.zeros(3))
-    assert parameter_groups([bias], 0.1) == [{"params": [bias], "weight_decay": 0.0}]
+    norm = nn.LayerNorm(3)
+    (adamw,) = make_optimizers(norm, TrainConfig(steps=1))
+    (group,) = adamw.param_groups
+    assert group["params"] == [norm.weight, norm.bias]
+    assert group["weight_decay"] == 0.0
 
 
 def test_two_steps_agree_with_arithmetic_by_hand():
     # one weight w = 1, learning rate 0.1, decay 0.5, betas 0.9 and 0.99, gradients 0.2 then -0.4
-    weight = nn.Parameter(torch.ones(1, 1))
+    model = nn.Linear(1, 1, bias=False)
+    weight = model.weight
+    weight.data = torch.ones(1, 1)
     config = TrainConfig(steps=2, learning_rate=0.1, weight_decay=0.5, betas=(0.9, 0.99))
-    optimizer = adamw([weight], config)
+    (optimizer,) = make_optimizers(model, config)
     weight.grad = torch.tensor([[0.2]])
     optimizer.step()
     # decay: 1 · (1 - 0.1·0.5) = 0.95. Both averages, corrected for their start, are 0.2 and 0.04,

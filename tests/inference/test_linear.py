@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from llmlab.models import linear as module
-from llmlab.models.linear import MANY_WEIGHTS, Linear, linear
+from llmlab.inference import linear as module
+from llmlab.inference.linear import MANY_WEIGHTS, QuickProducts, linear
+from llmlab.models import GPT, GPTConfig
 
 
 @pytest.fixture
@@ -57,11 +58,32 @@ def test_training_and_small_or_many_products_are_the_plain_ones(sliced):
     assert not sliced
 
 
-def test_the_layer_is_pytorchs_with_the_same_weights(sliced):
-    layer, plain = Linear(512, 600), torch.nn.Linear(512, 600)
-    plain.load_state_dict(layer.state_dict())
-    x = torch.randn(3, 512, generator=torch.Generator().manual_seed(2))
+def test_a_models_large_layers_and_head_are_called_so_and_afterwards_as_before(sliced):
+    model = GPT(GPTConfig(600, 8, layers=1, heads=2, width=512)).eval()
+    tokens = torch.arange(3)[None]
+    keys = model.state_dict().keys()
     with torch.no_grad():
-        torch.testing.assert_close(layer(x), plain(x), atol=1e-5, rtol=1e-5)
-    assert len(sliced) == 1
-    assert torch.equal(layer(x), plain(x))
+        plain = model(tokens)
+        assert not sliced
+        with QuickProducts(model):
+            torch.testing.assert_close(model(tokens), plain, atol=1e-5, rtol=1e-5)
+            assert model.state_dict().keys() == keys
+        assert len(sliced) == 4 + 2 + 1  # attention, feed-forward, head
+        assert torch.equal(model(tokens), plain)
+    assert len(sliced) == 7
+
+
+def test_an_error_inside_leaves_the_model_as_it_was():
+    model = GPT(GPTConfig(600, 8, layers=1, heads=2, width=512))
+    with pytest.raises(ValueError, match="tokens must be at most"), QuickProducts(model):
+        model(torch.zeros(1, 9, dtype=torch.long))
+    assert all("forward" not in vars(module) for module in model.modules())
+
+
+def test_small_layers_and_layers_of_ones_own_are_left_alone():
+    class Own(torch.nn.Linear):
+        """A layer with a forward of its own."""
+
+    model = torch.nn.Sequential(torch.nn.Linear(8, 8), Own(512, 512))
+    with QuickProducts(model):
+        assert all("forward" not in vars(module) for module in model)

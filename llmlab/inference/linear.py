@@ -1,4 +1,4 @@
-"""A linear layer that is quick for a few vectors too, as when a model writes token by token.
+"""Products of a few vectors with a large matrix, as when a model writes token by token.
 
 A product with many vectors keeps the cores calculating. A product with one vector uses each weight
 once, so it takes as long as reading the weights from memory, and one core cannot draw all that
@@ -8,9 +8,13 @@ Cutting the matrix into slices, as a batch of smaller products, lets every core 
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from llmlab.models import TokenEmbedding
 
 FEW_VECTORS = 64
 MANY_WEIGHTS = 1 << 18  # a megabyte: what lies in a core's cache needs no second reader
@@ -18,12 +22,29 @@ SLICES_A_THREAD = 4  # several, so that no core is left waiting for the other's 
 LARGEST_SLICE = 1 << 19  # weights, two megabytes: larger ones slow products with tens of vectors
 
 
-class Linear(nn.Linear):
-    """``torch.nn.Linear``, through :func:`linear`: vectors (..., D) to (..., N)."""
+class QuickProducts:
+    """A context in which a model's linear layers and its head go through :func:`linear`.
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x Wᵀ + b."""
-        return linear(x, self.weight, self.bias)
+    The model itself is not changed: its parts are called differently, and afterwards as before.
+    Layers whose weights are too few to gain by it are left alone.
+    """
+
+    def __init__(self, model: nn.Module):
+        self._layers = [m for m in model.modules() if type(m) is nn.Linear and _is_large(m.weight)]
+        tables = (module for module in model.modules() if isinstance(module, TokenEmbedding))
+        self._heads = [table for table in tables if _is_large(table.weight)]
+
+    def __enter__(self) -> None:
+        for layer in self._layers:
+            layer.forward = partial(linear, weight=layer.weight, bias=layer.bias)
+        for head in self._heads:
+            head.logits = partial(linear, weight=head.weight)
+
+    def __exit__(self, *error: object) -> None:
+        for layer in self._layers:
+            del layer.forward
+        for head in self._heads:
+            del head.logits
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
@@ -33,10 +54,14 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = No
     ``torch.nn.functional.linear``. The results differ in the last bits, as sums in another order.
     """
     few = not torch.is_grad_enabled() and x.shape[:-1].numel() <= FEW_VECTORS
-    if few and weight.numel() >= MANY_WEIGHTS and weight.is_cpu and weight.dtype == torch.float32:
+    if few and _is_large(weight):
         slices = max(SLICES_A_THREAD * torch.get_num_threads(), weight.numel() // LARGEST_SLICE)
         return _in_slices(x, weight, bias, slices)
     return F.linear(x, weight, bias)
+
+
+def _is_large(weight: torch.Tensor) -> bool:
+    return weight.numel() >= MANY_WEIGHTS and weight.is_cpu and weight.dtype == torch.float32
 
 
 def _in_slices(x, weight, bias, slices: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Beginning a run, and going on with one."""
+"""``train`` begins a run, ``resume`` goes on with one."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from torch import nn
 
 from llmlab import __version__
 from llmlab.device import choose_device
+from llmlab.models import describe_model
 from llmlab.training.checkpoints import (
+    Body,
     CheckpointError,
-    describe_model,
     find_checkpoint,
     latest_checkpoint,
     load_model,
     load_weights,
-    read_json,
+    read_body,
     read_tensors,
+    read_training,
 )
 from llmlab.training.config import TrainConfig
-from llmlab.training.distributed import Alone, choose_parallel
+from llmlab.training.distributed import SingleProcess, choose_parallel
 from llmlab.training.loop import RECORD_NAME, Callback, Evaluate, Loop
-from llmlab.training.optimizers.groups import trainable
+from llmlab.training.optimizers import trainable
 from llmlab.training.records import Run
 from llmlab.training.seeds import set_seed
 from llmlab.training.step import LossFunction, Stepper
@@ -42,7 +44,8 @@ def train(
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
     name: str = "",
-    parallel: Alone | None = None,
+    body: str = "",
+    parallel: SingleProcess | None = None,
 ) -> Run:
     """Train ``model`` in place and return the record of the run.
 
@@ -53,6 +56,9 @@ def train(
     ``evaluate_every`` steps and after the last. ``folder`` receives the record and checkpoints.
     Each of ``callbacks`` gets the model and each new line of the record; on a GPU the lines arrive
     ten at a time. Afterwards the model is on the device it was trained on, in evaluation mode.
+
+    Where most of a model is frozen, as with adapters, ``body`` names what was frozen: checkpoints
+    then hold what is trained alone, with that name and the hash of the weights it belongs to.
 
     The global random generators (Python, NumPy, PyTorch) are seeded with ``config.seed`` at the
     start and anew in each step; seed them yourself before building the model.
@@ -83,12 +89,13 @@ def train(
         config,
         model=describe_model(model),
         name=name,
-        parameters=sum(p.numel() for p in trainable(model)),
+        parameters=sum(p.numel() for p in trainable(model).values()),
         device=parallel.describe(_device_name(stepper.device)),
         version=__version__,
         torch=torch.__version__,
     )
-    return Loop(stepper, batches, run, folder, evaluate, callbacks, progress).go()
+    frozen = Body.of(model, body) if body else None
+    return Loop(stepper, batches, run, folder, evaluate, callbacks, progress, frozen).go()
 
 
 def resume(
@@ -101,7 +108,7 @@ def resume(
     evaluate: Evaluate | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
-    parallel: Alone | None = None,
+    parallel: SingleProcess | None = None,
 ) -> tuple[nn.Module, Run]:
     """Continue the run in ``folder`` from its newest checkpoint, and return model and record.
 
@@ -110,12 +117,13 @@ def resume(
     needed only for a class that ``llmlab.models.build`` does not know; ``device`` replaces the one
     the run began on. The number of processes and ``parallel`` need not be those of the beginning.
 
-    Raises CheckpointError if there is no usable checkpoint.
+    Raises CheckpointError if there is no usable checkpoint, or one that was written by a loop whose
+    batches do not depend on the step alone, so that going on could not repeat it.
     """
     checkpoint = find_checkpoint(folder)
     folder = checkpoint.parent if checkpoint == Path(folder) else Path(folder)
     model = load_model(checkpoint) if model is None else load_weights(model, checkpoint)
-    state = read_json(checkpoint / "training.json")
+    state = read_training(checkpoint)
     run = Run.load(folder / RECORD_NAME)
     if device is None:
         _check_device(run.config.device, folder)
@@ -128,9 +136,10 @@ def resume(
     run.interrupted = False
     set_seed(run.config.seed)
     stepper = Stepper(model, loss_fn, run.config, parallel)
-    stepper.load_memory(read_tensors(checkpoint, "optimizer.safetensors"))
+    stepper.load_optimizer_state(read_tensors(checkpoint, "optimizer.safetensors"))
     stepper.scaler.load_state_dict(state["scaler"])
-    loop = Loop(stepper, batches, run, folder, evaluate, callbacks, progress)
+    body = read_body(checkpoint)
+    loop = Loop(stepper, batches, run, folder, evaluate, callbacks, progress, body)
     return model, loop.go(state["step"], state["tokens"], state["seconds"], saved=state["step"])
 
 

@@ -6,9 +6,11 @@ kept. One new token then costs one row of attention, and memory grows by 2 L G K
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 
-from llmlab.checks import check_integers, check_sizes
+from llmlab.checks import check_integers
 
 
 class LayerCache:
@@ -16,9 +18,16 @@ class LayerCache:
 
     Appending writes into spare room, so n appends copy O(n) numbers in all and not O(n²).
     It is meant for inference: call the model under ``torch.inference_mode`` or ``torch.no_grad``.
+
+    Args:
+        capacity: tokens to make room for at the first append; the buffers grow beyond it.
+
+    Raises:
+        ValueError: if capacity < 0.
     """
 
     def __init__(self, capacity: int = 0):
+        check_integers(0, capacity=capacity)
         self.length = 0
         self._capacity = capacity
         self._keys: torch.Tensor | None = None
@@ -68,23 +77,44 @@ class LayerCache:
         return larger
 
 
-class KeyValueCache:
-    """One ``LayerCache`` a layer; give it to a model as ``model(new_tokens, cache=cache)``.
+class WindowCache:
+    """Keys and values of the last tokens alone, for a layer whose queries see ``window`` tokens.
 
-    Args:
-        layers: number of layers, L.
-        capacity: tokens to make room for at the first append; the buffers grow beyond it.
-
-    Raises:
-        ValueError: if layers < 1 or capacity < 0.
+    ``length`` counts every token that came, so that positions go on; memory stays that of a window.
     """
 
-    def __init__(self, layers: int, capacity: int = 0):
-        check_sizes(layers=layers)
-        check_integers(0, capacity=capacity)
-        self._layers = [LayerCache(capacity) for _ in range(layers)]
+    def __init__(self, window: int):
+        self.length = 0
+        self._window = window
+        self._kept: tuple[torch.Tensor, torch.Tensor] | None = None
 
-    def __getitem__(self, layer: int) -> LayerCache:
+    def append(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keep keys and values (B, G, T, K) of T new tokens; return those that they can see.
+
+        These are the new ones and up to window − 1 before them, (B, G, S, K) twice.
+        """
+        self.length += keys.shape[-2]
+        if self._kept is not None:
+            pairs = zip(self._kept, (keys, values), strict=True)
+            keys, values = (torch.cat(pair, dim=-2) for pair in pairs)
+        last = self._window - 1
+        first = max(0, keys.shape[-2] - last)
+        self._kept = keys[..., first:, :].clone(), values[..., first:, :].clone()
+        return keys, values
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are kept."""
+        return sum(kept.nbytes for kept in self._kept or ())
+
+
+class KeyValueCache:
+    """One cache a layer; a model makes it: ``model(new, cache=model.new_cache())``."""
+
+    def __init__(self, layers: Iterable[LayerCache | WindowCache]):
+        self._layers = list(layers)
+
+    def __getitem__(self, layer: int) -> LayerCache | WindowCache:
         return self._layers[layer]
 
     def __len__(self) -> int:
@@ -92,12 +122,12 @@ class KeyValueCache:
 
     @property
     def length(self) -> int:
-        """Tokens that every layer has kept."""
+        """Tokens that every layer has seen."""
         return self._layers[-1].length
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the buffers of all layers take."""
+        """Bytes that the caches of all layers take."""
         return sum(layer.nbytes for layer in self._layers)
 
 

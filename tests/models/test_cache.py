@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from llmlab.inference import KeyValueCache, LayerCache
+from llmlab.models import GPT, GPTConfig, KeyValueCache, LayerCache, WindowCache
 
 
 def rows(*numbers: float) -> torch.Tensor:
@@ -44,7 +44,7 @@ def test_growing_doubles_so_few_moves_are_needed():
 
 
 def test_model_cache_has_one_entry_a_layer():
-    cache = KeyValueCache(layers=2, capacity=8)
+    cache = KeyValueCache(LayerCache(capacity=8) for _ in range(2))
     assert (len(cache), cache.length, cache.nbytes) == (2, 0, 0)
     for layer in range(2):
         cache[layer].append(rows(1, 2, 3), rows(1, 2, 3))
@@ -60,16 +60,33 @@ def test_a_tensor_that_does_not_fit_is_refused_by_name():
     assert cache.length == 3
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"layers": 0}, "layers must be an integer of at least 1: got layers=0."),
-        (
-            {"layers": 1, "capacity": -1},
-            "capacity must be an integer of at least 0: got capacity=-1.",
-        ),
-    ],
-)
-def test_bad_sizes(arguments: dict, message: str):
+def test_a_model_makes_the_caches_of_its_layers():
+    cache = GPT(GPTConfig(11, 8, layers=3, heads=2, width=8)).new_cache(capacity=8)
+    assert [type(layer) for layer in (cache[0], cache[1], cache[2])] == [LayerCache] * 3
+    assert len(cache) == 3
+
+
+def test_a_negative_capacity_is_refused():
+    message = "capacity must be an integer of at least 0: got capacity=-1."
     with pytest.raises(ValueError, match=message):
-        KeyValueCache(**arguments)
+        LayerCache(capacity=-1)
+
+
+def test_a_window_returns_what_new_queries_see_and_keeps_no_more():
+    cache = WindowCache(3)
+    keys, _ = cache.append(rows(1, 2, 3, 4, 5), rows(1, 2, 3, 4, 5))
+    assert keys.flatten().tolist() == [1, 2, 3, 4, 5]  # each of them is a query now
+    keys, values = cache.append(rows(6), rows(-6))
+    assert keys.flatten().tolist() == [4, 5, 6]
+    assert values.flatten().tolist() == [4, 5, -6]
+    keys, _ = cache.append(rows(7, 8), rows(7, 8))
+    assert keys.flatten().tolist() == [5, 6, 7, 8]
+    assert cache.length == 8
+    assert cache.nbytes == 2 * 2 * 4  # keys and values of two tokens
+
+
+def test_a_window_of_one_keeps_nothing():
+    cache = WindowCache(1)
+    assert cache.append(rows(1), rows(1))[0].flatten().tolist() == [1]
+    assert cache.append(rows(2), rows(2))[0].flatten().tolist() == [2]
+    assert (cache.length, cache.nbytes) == (2, 0)
