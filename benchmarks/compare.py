@@ -33,7 +33,7 @@ import torch
 from torch.nn import functional as F
 
 from llmlab.data import BPETokenizer, load_corpus
-from llmlab.display.tables import comparison_table
+from llmlab.display.cards.tables import comparison_table
 from llmlab.inference import Sampling, generate_tokens
 from llmlab.inference.linear import linear
 from llmlab.models import GPT

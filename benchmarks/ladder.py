@@ -25,7 +25,7 @@ from torch._inductor.utils import fresh_cache
 
 from llmlab.analysis.ladder import WHOLE, rungs
 from llmlab.data import RandomWindows
-from llmlab.display.tables import ladder_table
+from llmlab.display.cards.tables import ladder_table
 from llmlab.models import FastGPT, build
 from llmlab.models.feed_forward import gelu
 from llmlab.models.gpt import normal_weights

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from llmlab.analysis.ladder import rungs
-from llmlab.display.tables import comparison_table, ladder_table
+from llmlab.display.cards.tables import comparison_table, ladder_table
 from llmlab.training import Run, TrainConfig, recorded_runs
 
 ROOT = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ import pytest
 import torch
 from llmlab_site.speed import gpu as page
 
-from llmlab.display.tables import precision_table, throughput_table
+from llmlab.display.cards.tables import precision_table, throughput_table
 from llmlab.training import Run
 
 ROOT = Path(__file__).parents[1]

@@ -83,7 +83,11 @@ def test_catalogue_lists_exercises_and_the_questions_of_quizzes(tmp_path: Path) 
     source = 'def softmax(x):\n    ...\n\ncheck("attention.softmax", softmax)'
     for tags in ([], ["exercise"]):
         notebook.cells.append(nbformat.v4.new_code_cell(source, metadata={"tags": tags}))
-    quiz = {"_anywidget_id": "llmlab.display.quiz.Quiz", "name": "quiz-1", "questions": [{}, {}]}
+    quiz = {
+        "_anywidget_id": "llmlab.display.widgets.quiz.quiz.Quiz",
+        "name": "quiz-1",
+        "questions": [{}, {}],
+    }
     models = {"a": {"state": quiz}, "b": {"state": {"_anywidget_id": "other", "name": "x"}}}
     notebook.metadata["widgets"] = {WIDGETS: {"state": models}}
     nbformat.write(notebook, path)

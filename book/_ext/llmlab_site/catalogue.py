@@ -12,7 +12,7 @@ import nbformat
 CATALOGUE = "book/_generated/catalogue.json"
 CHECK = re.compile(r'^check\("([\w.]+)"', re.M)
 WIDGETS = "application/vnd.jupyter.widget-state+json"
-QUIZ = "llmlab.display.quiz.Quiz"
+QUIZ = "llmlab.display.widgets.quiz.quiz.Quiz"
 
 
 def catalogue(executed: Mapping[str, Path], titles: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from llmlab.display.sources import source
+from llmlab.display.sources import module
 from llmlab.exercises import all_exercises
 
 from .assets import EXTENSION, MODULES
@@ -17,7 +17,7 @@ from .pyodide import copy_pyodide
 
 SCRIPTS = EXTENSION / "static" / "exercises"
 GRADER = EXTENSION.parents[1] / "llmlab" / "exercises"
-DISPLAY = ("common.js", "progress.js")  # of llmlab/display, for the exercises too
+DISPLAY = ("widgets/shared/common.js", "widgets/shared/progress.js")  # for exercises too
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # every file's time, so that equal contents pack equally
 
 
@@ -39,7 +39,7 @@ def add_exercises(static: Path, catalogue: list[dict[str, Any]]) -> None:
         "hints.json": {exercise.id: exercise.hints for exercise in gradable()},
         "catalogue.json": catalogue,
         # the widgets' own helpers, as a module that can be imported
-        "display.js": source(*DISPLAY) + "\nexport { llmlab, progress };\n",
+        "display.js": "\n".join(module(name) for name in DISPLAY),
     }
     bundle(SCRIPTS / "enhance.js", folder, generated)
     shutil.copy2(SCRIPTS / "exercises.css", folder)

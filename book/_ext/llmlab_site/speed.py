@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 
 from llmlab.analysis.ladder import Rung, rungs
-from llmlab.display.figures import PALETTE
-from llmlab.display.style import figure_svg, new_figure
-from llmlab.display.tables import (
+from llmlab.display import PALETTE, figure_svg, new_figure
+from llmlab.display.cards.tables import (
     comparison_table,
     ladder_table,
     precision_table,

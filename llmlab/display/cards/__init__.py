@@ -1,0 +1,1 @@
+"""Cards and tables: what was claimed, measured and spent."""

@@ -1,0 +1,140 @@
+"""Claim cards: what the article says, what we measured, and the bound that decides."""
+
+from __future__ import annotations
+
+import html
+import json
+import sys
+import time
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import llmlab
+from llmlab.analysis import peak_memory
+
+__all__ = ["chapter_cost", "settle"]
+
+
+SHEET = """
+.llmlab-claim{border:1px solid rgba(128,128,128,.35);border-left:4px solid #00906a;
+border-radius:6px;padding:.7rem 1rem .75rem;margin:.8rem 0;max-width:46rem;line-height:1.5}
+.llmlab-claim[data-holds=false]{border-left-color:#d55e00}
+.llmlab-claim p{margin:.15rem 0 .5rem}.llmlab-claim .head{font-size:.85em;opacity:.9}
+.llmlab-claim .head b{margin-right:.6em}
+.llmlab-claim dl{display:grid;grid-template-columns:minmax(0,max-content) minmax(0,1fr);
+gap:.1rem 1.1rem;margin:0;font-variant-numeric:tabular-nums}
+.llmlab-claim dt,.llmlab-claim dd{float:none;width:auto;margin:0;font-weight:inherit}
+.llmlab-claim dd{font-weight:600}.llmlab-claim .end{border-top:1px solid rgba(128,128,128,.3);
+padding-top:.4rem;margin:.5rem 0 0}
+@media(max-width:480px){.llmlab-claim dl{grid-template-columns:1fr}
+.llmlab-claim dd{margin-bottom:.3rem}}
+@media print{.llmlab-claim{break-inside:avoid}}
+"""
+
+
+@cache
+def ledger() -> dict[str, dict]:
+    """Every claim the book settles: id to ``{"text", "verdict", "sources"}``."""
+    return json.loads(Path(__file__).with_name("claims.json").read_text("utf-8"))
+
+
+def settle(
+    id: str,
+    measured: Mapping[str, float | int | str],
+    accept: str,
+    holds: bool,
+    note: str = "",
+) -> None:
+    """Show the card of claim ``id`` and raise AssertionError unless ``holds``.
+
+    ``measured`` maps what was measured, with its unit, to its value for the worst seed; ``accept``
+    says in words the bound that decides; ``holds`` is the comparison of the two, made by the
+    caller; ``note`` is a closing remark. The card carries its data, from which the ledger of the
+    book is made.
+    """
+    claims = ledger()
+    if id not in claims:
+        raise ValueError(f"id must be one of the claims in claims.json: got {id!r}.")
+    if not measured:
+        raise ValueError(f"measured must hold at least one number for claim {id}: got none.")
+    if not accept.strip():
+        raise ValueError(f"accept must state the bound for claim {id} in words: got nothing.")
+    claim = claims[id]
+    values = {what: _number(value) for what, value in measured.items()}
+    record = {
+        "id": id,
+        "text": claim["text"],
+        "verdict": claim["verdict"],
+        "sources": claim["sources"],
+        "measured": values,
+        "accept": accept,
+        "holds": bool(holds),
+        "note": note,
+    }
+    _display(_card(record), f"{id}: {'holds' if holds else 'does not hold'}")
+    if not holds:
+        got = ", ".join(f"{what} = {value}" for what, value in values.items())
+        raise AssertionError(f"{id} does not hold: measured {got}; accepted is {accept}.")
+
+
+def chapter_cost() -> None:
+    """Show what the chapter took so far: seconds since the first import, memory, and device."""
+    seconds = time.monotonic() - llmlab.started
+    clock = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} minutes"
+    memory = f"{peak_memory() / 2**30:.1f} GB of memory at its peak"
+    text = f"This notebook took {clock} and {memory}, on {_device()}."
+    _display(
+        f'<p class="llmlab-cost" style="font-size:.9em;opacity:.85">{html.escape(text)}</p>', text
+    )
+
+
+def _card(record: dict) -> str:
+    quoted = html.escape(json.dumps(record, ensure_ascii=False, sort_keys=True), quote=True)
+    rows = "".join(
+        f"<dt>{html.escape(what)}</dt><dd>{html.escape(value)}</dd>"
+        for what, value in record["measured"].items()
+    )
+    sign, word = ("✓", "holds") if record["holds"] else ("✗", "does not hold")
+    note = f" {html.escape(record['note'])}" if record["note"] else ""
+    return (
+        f"<style>{SHEET}</style>"
+        f'<div class="llmlab-claim" id="claim-{record["id"]}" role="group"'
+        f' aria-label="Claim {record["id"]}" data-holds="{str(record["holds"]).lower()}"'
+        f' data-claim="{quoted}">'
+        f'<div class="head"><b>{record["id"]}</b>'
+        f" The article: {html.escape(record['verdict'])}</div>"
+        f"<p>{html.escape(record['text'])}</p><dl>{rows}</dl>"
+        f'<p class="end"><b>{sign} Our bound {word}:</b> {html.escape(record["accept"])}.{note}</p>'
+        "</div>"
+    )
+
+
+def _number(value: float | int | str) -> str:
+    """A value as the card prints it: four significant digits, thousands kept whole."""
+    if isinstance(value, str):
+        return value
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
+
+
+def _display(markup: str, text: str) -> None:
+    from IPython.display import display
+
+    display({"text/html": markup, "text/plain": text}, raw=True)
+
+
+def _device() -> str:
+    import os
+
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        used = torch.cuda.max_memory_allocated() / 2**30
+        return f"{torch.cuda.get_device_name()} ({used:.1f} GB of its memory used)"
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{allowed} CPU cores" if allowed != 1 else "1 CPU core"

@@ -1,0 +1,1 @@
+"""Matplotlib figures in the book's one style: run records, tensors or plain numbers in."""

@@ -1,0 +1,1 @@
+"""Anywidgets: one folder each, with its Python, its JavaScript and its style."""

@@ -1,0 +1,1 @@
+"""Byte pair encoding, merge by merge."""

@@ -1,0 +1,1 @@
+"""bertviz's views of many heads."""

@@ -1,0 +1,1 @@
+"""Loss curves, live or from records."""

@@ -1,0 +1,1 @@
+"""Fill in what was hidden, beside a model."""

@@ -1,0 +1,1 @@
+"""A trained GPT in the page."""

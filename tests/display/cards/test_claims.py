@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import html
+import json
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import llmlab
+from llmlab.display import chapter_cost, settle
+from llmlab.display.cards import claims
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    found = []
+    monkeypatch.setattr(claims, "_display", lambda markup, text: found.append((markup, text)))
+    return found
+
+
+def _record(markup: str) -> dict:
+    return json.loads(html.unescape(re.search(r'data-claim="([^"]*)"', markup)[1]))
+
+
+def test_a_card_holds_claim_verdict_measured_and_bound(shown):
+    measured = {"entropy (nats)": np.float32(3.6912), "heads": 4, "parameters": 123_456.0}
+    settle("T-08", measured, "between 3.6 and 3.8", True, "Worst of 3 seeds.")
+    markup, text = shown[0]
+    assert 'id="claim-T-08"' in markup
+    assert text == "T-08: holds"
+    record = _record(markup)
+    assert record["measured"] == {
+        "entropy (nats)": "3.691",
+        "heads": "4",
+        "parameters": "123,456",
+    }
+    assert record["accept"] == "between 3.6 and 3.8"
+    assert record["holds"] is True
+    assert record["sources"] == ["vaswani2017attention"]
+
+
+def test_a_claim_that_does_not_hold_is_shown_and_then_raised(shown):
+    with pytest.raises(AssertionError, match=r"T-04 .* measured slope = 1\.2; accepted"):
+        settle("T-04", {"slope": 1.2}, "slope above 1.6", False)
+    assert "does not hold" in shown[0][0]
+
+
+def test_what_is_measured_cannot_break_the_page(shown):
+    settle("T-01", {"<b>": '"&<script>'}, "a < b", True)
+    assert "<script>" not in shown[0][0]
+    assert _record(shown[0][0])["measured"] == {"<b>": '"&<script>'}
+
+
+def test_incomplete_cards_are_refused(shown):
+    with pytest.raises(ValueError, match=r"claims in claims\.json: got 'X-99'"):
+        settle("X-99", {"a": 1}, "a", True)
+    with pytest.raises(ValueError, match="at least one number for claim T-01"):
+        settle("T-01", {}, "a", True)
+    with pytest.raises(ValueError, match="state the bound for claim T-01"):
+        settle("T-01", {"a": 1}, " ", True)
+
+
+def test_the_ledger_covers_the_first_three_chapters_and_cites_what_exists():
+    ledger = claims.ledger()
+    expected = [f"I-{n:02}" for n in range(1, 6)] + [f"T-{n:02}" for n in range(1, 16)]
+    expected += [f"P-{n:02}" for n in range(1, 12)]
+    assert list(ledger)[: len(expected)] == expected
+    known = set(re.findall(r"^@\w+\{([^,]+),", (ROOT / "book/references.bib").read_text(), re.M))
+    for id_, claim in ledger.items():
+        assert claim["text"].endswith("."), id_
+        assert claim["verdict"].strip(), id_
+        assert set(claim["sources"]) <= known, id_
+
+
+def test_the_cost_of_a_chapter_is_time_memory_and_device(shown, monkeypatch):
+    for seconds, clock in ((42, "42 s"), (150, r"2\.5 minutes")):
+        monkeypatch.setattr(llmlab, "started", time.monotonic() - seconds)
+        chapter_cost()
+        assert re.fullmatch(
+            rf"This notebook took {clock} and \d+\.\d GB of memory at its peak, on .+\.",
+            shown[-1][1],
+        )
