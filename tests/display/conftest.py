@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 from functools import cache
 from types import SimpleNamespace
 
@@ -15,17 +14,6 @@ import torch
 from llmlab.data import BPETokenizer
 from llmlab.display import Microscope
 from llmlab.models import GPT, GPTConfig
-
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 # A new tab finds nothing that another has kept; a reload finds what its own has.
 NEW_READER = """if (location.protocol === "file:" && !sessionStorage.known) {
@@ -80,19 +68,6 @@ def _pack(widget) -> dict:
             state[name] = value
     esm, css = str(widget._esm), str(widget._css)
     return {"state": state, "bytes": contents, "esm": esm, "css": css}
-
-
-@pytest.fixture(scope="session")
-def browser():
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("chromium is not installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,14 @@
+"""The browser of all browser tests: found or fetched, slowed on request, and waited for.
+
+    python -m tests.browser                       # prints the path of the browser
+    THROTTLE=6 python -m pytest tests/display   # on a processor six times slower
+
+Tests take the session's fixture ``browser`` from ``tests/conftest.py``. What they say of a page
+they say with Playwright's ``expect`` or with ``eventually``, which both wait until it is true.
+"""
+
+from .places import BrowserMissing, find_browser
+from .session import limit, open_browser
+from .waiting import eventually
+
+__all__ = ["BrowserMissing", "eventually", "find_browser", "limit", "open_browser"]
