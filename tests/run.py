@@ -23,6 +23,7 @@ def main() -> int:
     stages = {
         "style": [sys.executable, "-m", "ruff", "check", "."],
         "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
+        "a browser for the tests": [sys.executable, "-m", "tests.browser"],
         "unit tests": [*PYTEST, *unit_tests()],
         "site": [sys.executable, "book/build.py"],
         "notebooks": [*PYTEST, "--nbval-lax", "-p", EXECUTED, "notebooks"],

@@ -18,7 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 def colab() -> Colab:
     """The environment, without llmlab and whatever else a chapter's first cell installed."""
     if sys.platform == "win32" or sys.version_info >= (3, 14):
-        pytest.skip("Colab's packages are for Linux and a Python below 3.14")
+        pytest.fail(
+            "Colab's packages are for Linux and a Python below 3.14: make another .venv, in WSL or "
+            "with make PYTHON=/path/to/python3.13.",
+            pytrace=False,
+        )
     colab = make_colab(ROOT / "_build" / "colab", ROOT / "requirements.txt")
     uninstall = ["-m", "pip", "uninstall", "--yes", "llmlab", *MISSING]
     colab.run(*uninstall, cwd=colab.folder, check=True)
@@ -28,8 +32,6 @@ def colab() -> Colab:
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """The address and the commit of a repository that holds the working tree as it is now."""
-    if not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout")
     folder = tmp_path_factory.mktemp("repository")
     listing = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others"]
     names = subprocess.check_output([*listing, "--exclude-standard"], text=True).split("\0")

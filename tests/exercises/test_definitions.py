@@ -6,6 +6,7 @@ import ast
 import inspect
 import linecache
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -268,7 +269,6 @@ def test_cells(id):
 
 
 def test_cells_are_a_valid_notebook():
-    nbformat = pytest.importorskip("nbformat")
     cells = [cell for definition in all_exercises() for cell in definition.cells()]
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
     nbformat.validate(nbformat.from_dict(notebook))

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from llmlab.exercises import (
     Exercise,
@@ -232,7 +233,6 @@ def test_integers_floats_lists_and_other_callables():
 
 
 def test_torch_tensors_are_understood():
-    torch = pytest.importorskip("torch")
     answer = lambda x: torch.softmax(torch.tensor(x, requires_grad=True), dim=-1)  # noqa: E731
     assert check("attention.softmax", answer).passed
     assert check("attention.causal_mask", lambda T: torch.ones(T, T).tril().bool()).passed

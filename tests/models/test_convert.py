@@ -1,10 +1,9 @@
 import pytest
 import torch
+import transformers
 
 from llmlab.models import BERT, GPT, BERTConfig, GPTConfig, GRUConfig, build, padding_mask
 from llmlab.models.convert import from_hugging_face, to_hugging_face
-
-transformers = pytest.importorskip("transformers")
 
 TOLERANCE = 1e-4
 

@@ -21,6 +21,7 @@ UNNAMED_IMAGES = """() => [...document.querySelectorAll("img, [role=img]")]
 # axe lists every place of what it objects to, and need not list those that pass.
 RUN_AXE = """async (part) =>
     (await axe.run(part, { resultTypes: ["violations"] })).violations"""
+WITHOUT_TEXT = ["search.html", "genindex.html"]
 LOOKS = [("wide", "light"), ("wide", "dark"), ("phone", "light"), ("phone", "dark")]
 
 
@@ -66,10 +67,8 @@ def test_figures_say_what_they_show(name: str) -> None:
     assert all(len(figure["aria-label"]) > 15 for figure in figures)
 
 
-@every_page
+@pytest.mark.parametrize("name", [name for name in page_names() if name not in WITHOUT_TEXT])
 def test_text_is_there_without_scripts(browser: Browser, address: str, name: str) -> None:
-    if name in ("search.html", "genindex.html"):
-        pytest.skip("has no text of its own")
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(address + name)
