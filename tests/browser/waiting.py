@@ -7,12 +7,16 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from playwright.sync_api import Error
+from playwright.sync_api import Error, Page
 
 from .session import PATIENCE, limit
 
 PAUSES = (0.01, 0.02, 0.05, 0.1)  # seconds between readings, the last again and again
 Read = TypeVar("Read")
+FRAMES = """(count) => new Promise((done) => {
+    const next = () => (count-- > 0 ? requestAnimationFrame(next) : done());
+    next();
+})"""
 
 
 def eventually(
@@ -51,3 +55,14 @@ def words(expected: object) -> str:
         return " ".join(inspect.getsource(expected).split())
     except (OSError, TypeError):
         return repr(expected)
+
+
+def frames(page: Page, count: int = 3) -> None:
+    """Let the page draw some frames: what it was about to do by itself, it has done then."""
+    page.evaluate(FRAMES, count)
+
+
+def unchanging(reading: Read, reason: str) -> Read:
+    """Return what was read once of a page, for the given reason: nothing can change it any more."""
+    assert reason
+    return reading
