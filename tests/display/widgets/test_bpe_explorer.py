@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 
 import pytest
+from playwright.sync_api import expect
 
 from llmlab.data import BPETokenizer, ByteTokenizer
 from llmlab.data.bpe import merge_pair
 from llmlab.display import BPEExplorer
+from tests.browser import eventually
 
 LINE = "O Romeo, Romeo! wherefore art thou Romeo?"
 LEARN = (
@@ -75,8 +76,8 @@ def test_the_page_cuts_every_text_as_python_does(tokenizer, mount):
         for step in (0, 1, 7, 23, 60):
             widget.step = step
             page.evaluate("step => models[0].set('step', step)", step)
-            assert pieces(page) == seen(widget.pieces()), (text, step)
-            assert page.locator(".ll-says").inner_text() == widget.sentence()
+            eventually(lambda: pieces(page), seen(widget.pieces()))
+            eventually(lambda: page.locator(".ll-says").inner_text(), widget.sentence())
 
 
 def test_the_texts_would_notice_merges_in_reading_order(tokenizer):
@@ -96,45 +97,53 @@ def test_the_texts_would_notice_merges_in_reading_order(tokenizer):
 def test_typing_stepping_and_highlighting(tokenizer, mount):
     page = mount(BPEExplorer(tokenizer, LINE))
     page.locator("textarea").fill("the other")
-    assert pieces(page) == seen(tokenizer.tokens("the other"))
+    eventually(lambda: pieces(page), seen(tokenizer.tokens("the other")))
     page.get_by_role("button", name="no merge: bytes").click()
-    assert pieces(page) == seen(list("the other"))
-    assert page.locator(".ll-merge").inner_text() == "No merge yet: every piece is one byte."
-    counts = [9]
-    while page.get_by_role("button", name="next merge").is_enabled():
-        page.get_by_role("button", name="next merge").click()
-        counts.append(len(pieces(page)))
-        step = page.evaluate("models[0].get('step')")
+    eventually(lambda: pieces(page), seen(list("the other")))
+    eventually(
+        lambda: page.locator(".ll-merge").inner_text(), "No merge yet: every piece is one byte."
+    )
+    counts, step, following = [9], 0, page.get_by_role("button", name="next merge")
+    while step < 60:
+        following.click()
+        step = eventually(lambda: page.evaluate("models[0].get('step')"), lambda now: now > step)
         if step < 60:
             token = tokenizer.decode([255 + step])
             new = page.locator(".ll-piece[data-new]")
-            assert set(new.all_text_contents()) == set(seen([token]))
-            assert "joined here" in page.locator(".ll-merge").inner_text()
-    assert counts == sorted(counts, reverse=True)
-    assert counts[-1] == len(tokenizer.encode("the other"))
+            eventually(lambda: set(new.all_text_contents()), set(seen([token])))
+            eventually(
+                lambda: page.locator(".ll-merge").inner_text(), lambda found: "joined here" in found
+            )
+            fewer = eventually(lambda: len(pieces(page)), lambda now: now <= counts[-1])
+            counts.append(fewer)
+    expect(following).to_be_disabled()
+    eventually(lambda: len(pieces(page)), len(tokenizer.encode("the other")))
     page.get_by_role("button", name="back").click()
-    assert page.locator(".ll-piece[data-new]").count() > 0
+    eventually(lambda: page.locator(".ll-piece[data-new]").count(), lambda found: found > 0)
 
 
 def test_the_slider_makes_one_merge_a_key(tokenizer, mount):
     page = mount(BPEExplorer(tokenizer, LINE, step=10))
     page.locator("input[type=range]").focus()
     page.keyboard.press("ArrowRight")
-    assert page.evaluate("models[0].get('step')") == 11
+    eventually(lambda: page.evaluate("models[0].get('step')"), 11)
     left, right = tokenizer.merges[10]
-    said = page.locator(".ll-merge").inner_text()
-    assert said.startswith(f"Merge 11: {seen([left.decode()])[0]} + {seen([right.decode()])[0]} →")
+    joined = f"{seen([left.decode()])[0]} + {seen([right.decode()])[0]}"
+    eventually(
+        lambda: page.locator(".ll-merge").inner_text(),
+        lambda said: said.startswith(f"Merge 11: {joined} →"),
+    )
 
 
 def test_an_empty_text_is_said(tokenizer, mount):
     page = mount(BPEExplorer(tokenizer, LINE))
     page.locator("textarea").fill("")
-    assert page.locator(".ll-says").inner_text() == "The text is empty: type something."
-    assert math.isclose(page.evaluate("models[0].get('step')"), 60)
+    eventually(lambda: page.locator(".ll-says").inner_text(), "The text is empty: type something.")
+    eventually(lambda: page.evaluate("models[0].get('step')"), 60)
 
 
 def test_typing_does_not_reach_the_notebook(tokenizer, mount):
     page = mount(BPEExplorer(tokenizer, LINE))
     page.evaluate("document.addEventListener('keydown', (e) => { window.heard = e.key; })")
     page.locator("textarea").press("d")
-    assert page.evaluate("window.heard") is None
+    eventually(lambda: page.evaluate("window.heard"), lambda found: found is None)

@@ -6,6 +6,7 @@ import base64
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from llmlab.data import BPETokenizer
 from llmlab.display import (
@@ -24,6 +25,7 @@ from llmlab.display import (
     line_figure,
     model_view,
 )
+from tests.browser import eventually
 
 TOKENS = ["the", " cat", "sat", "on", "it"]
 THEMES = pytest.mark.parametrize(("dark", "width"), [(False, 800), (True, 800), (False, 375)])
@@ -66,18 +68,24 @@ def everything(make_maps, make_run):
 @THEMES
 def test_everything_fits_its_page(everything, mount, dark, width):
     page = mount(*everything, dark=dark, width=width)
-    assert page.locator(".llmlab").count() == len(everything)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    ids = page.evaluate("[...document.querySelectorAll('.llmlab [id]')].map(n => n.id)")
-    ours = [name for name in ids if name.startswith(("ll-", "quiz-"))]
-    assert len(ours) == len(set(ours))
+    expect(page.locator(".llmlab")).to_have_count(len(everything))
+    eventually(
+        lambda: page.evaluate("document.documentElement.scrollWidth"), lambda found: found <= width
+    )
+    read = "[...document.querySelectorAll('.llmlab [id]')].map(n => n.id)"
+    eventually(
+        lambda: [name for name in page.evaluate(read) if name.startswith(("ll-", "quiz-"))],
+        lambda names: len(names) == len(set(names)),
+    )
 
 
 def test_leaving_removes_every_listener_and_element(everything, mount):
     page = mount(*everything)
     page.evaluate("window.stops.forEach((stop) => stop())")
-    assert page.locator(".llmlab").count() == 0
-    assert page.evaluate("window.models.map((model) => model.count())") == [0] * len(everything)
+    expect(page.locator(".llmlab")).to_have_count(0)
+    eventually(
+        lambda: page.evaluate("window.models.map((model) => model.count())"), [0] * len(everything)
+    )
 
 
 def test_no_key_reaches_the_notebook_around(everything, mount):
@@ -87,18 +95,17 @@ def test_no_key_reaches_the_notebook_around(everything, mount):
         control = widget.locator("button:visible, input:visible, [tabindex='0']:visible").first
         if control.count():  # a live plot without steps has none
             control.press("a")
-        assert page.evaluate("window.heard") is None, widget.inner_text()[:60]
+        eventually(lambda: page.evaluate("window.heard"), lambda found: found is None)
 
 
 @THEMES
 def test_the_map_draws_weights_in_the_colours_of_the_theme(make_maps, mount, dark, width):
     page = mount(AttentionMap([np.eye(5)], TOKENS), dark=dark, width=width)
-    pixel = page.evaluate(
-        """() => { const c = document.querySelector('.ll-map canvas');
+    pixel = """() => { const c = document.querySelector('.ll-map canvas');
         const p = c.getContext('2d'), w = c.width - 12, h = c.height - 12;
         return [...p.getImageData(w, h, 1, 1).data]; }"""
-    )
-    assert pixel == ([88, 172, 236, 255] if dark else [31, 120, 180, 255])
+    wanted = [88, 172, 236, 255] if dark else [31, 120, 180, 255]
+    eventually(lambda: page.evaluate(pixel), wanted)
 
 
 def test_the_map_repaints_when_the_page_turns_dark(mount):
@@ -106,8 +113,7 @@ def test_the_map_repaints_when_the_page_turns_dark(mount):
     read = "document.querySelector('.ll-map canvas').toDataURL()"
     before = page.evaluate(read)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    page.wait_for_timeout(50)
-    assert page.evaluate(read) != before
+    eventually(lambda: page.evaluate(read), lambda found: found != before)
 
 
 def test_arrow_keys_move_the_query_and_say_the_python_sentence(make_maps, mount):
@@ -116,11 +122,13 @@ def test_arrow_keys_move_the_query_and_say_the_python_sentence(make_maps, mount)
     page.locator(".ll-tokens").focus()
     for key, query in (("ArrowRight", 1), ("ArrowDown", 2), ("ArrowLeft", 1), ("End", 4)):
         page.keyboard.press(key)
-        assert page.evaluate("models[0].get('query')") == query
+        eventually(lambda: page.evaluate("models[0].get('query')"), query)
         widget.query = query
-        said = page.locator(".ll-says").inner_text()
-        assert said.startswith(widget.sentence()[:-1])
-    assert page.locator("[aria-selected=true]").inner_text().startswith("it")
+        expect(page.locator(".ll-says")).to_contain_text(widget.sentence()[:-1])
+    eventually(
+        lambda: page.locator("[aria-selected=true]").inner_text(),
+        lambda found: found.startswith("it"),
+    )
 
 
 def test_arrow_keys_choose_layer_and_head(make_maps, mount):
@@ -128,26 +136,33 @@ def test_arrow_keys_choose_layer_and_head(make_maps, mount):
     page.locator(".ll-heads [aria-checked=true]").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
-    assert page.evaluate("[models[0].get('layer'), models[0].get('head')]") == [1, 1]
-    focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
-    assert focused == "layer 1, head 1"
-    assert page.locator(".ll-says").inner_text().startswith("Layer 1, head 1:")
+    eventually(lambda: page.evaluate("[models[0].get('layer'), models[0].get('head')]"), [1, 1])
+    eventually(
+        lambda: page.evaluate("document.activeElement.getAttribute('aria-label')"),
+        "layer 1, head 1",
+    )
+    eventually(
+        lambda: page.locator(".ll-says").inner_text(),
+        lambda found: found.startswith("Layer 1, head 1:"),
+    )
 
 
 def test_the_mouse_reads_a_cell_and_a_tap_a_token(mount):
     page = mount(AttentionMap([np.tri(5) / np.tri(5).sum(1, keepdims=True)], TOKENS))
     box = page.locator(".ll-map canvas").bounding_box()
     page.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5)
-    assert page.locator(".ll-cell").inner_text() == "“it” → “it”: 0.200"
+    eventually(lambda: page.locator(".ll-cell").inner_text(), "“it” → “it”: 0.200")
     page.locator(".ll-token").nth(1).click()
-    assert page.evaluate("models[0].get('query')") == 1
-    assert page.locator(".ll-token small").all_inner_texts() == [".50", ".50", "", "", ""]
+    eventually(lambda: page.evaluate("models[0].get('query')"), 1)
+    eventually(
+        lambda: page.locator(".ll-token small").all_inner_texts(), [".50", ".50", "", "", ""]
+    )
 
 
 def test_the_table_lists_every_weight(make_maps, mount):
     page = mount(AttentionMap(make_maps(), TOKENS))
     page.locator("summary").click()
-    assert page.locator("tbody tr").count() == 5
+    expect(page.locator("tbody tr")).to_have_count(5)
 
 
 def test_keys_read_the_loss_curves(make_run, mount):
@@ -156,47 +171,54 @@ def test_keys_read_the_loss_curves(make_run, mount):
     plot.focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
-    assert plot.get_attribute("aria-valuenow") == "1"
-    assert plot.get_attribute("aria-valuetext").startswith("step 1: a train 3.8")
+    eventually(lambda: plot.get_attribute("aria-valuenow"), "1")
+    eventually(
+        lambda: plot.get_attribute("aria-valuetext"),
+        lambda found: found.startswith("step 1: a train 3.8"),
+    )
     page.keyboard.press("End")
-    assert plot.get_attribute("aria-valuenow") == plot.get_attribute("aria-valuemax") == "60"
+    ends = ("aria-valuenow", "aria-valuemax")
+    eventually(lambda: [plot.get_attribute(name) for name in ends], ["60", "60"])
     page.keyboard.press("Escape")
-    assert page.locator(".ll-cursor").count() == 0
+    expect(page.locator(".ll-cursor")).to_have_count(0)
 
 
 def test_the_mouse_reads_the_loss_curves(make_run, mount):
     page = mount(LossCurves(make_run("a")))
     box = page.locator(".ll-plot").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 80)
-    assert page.locator(".ll-cursor").count() == 1
-    assert "at step" in page.locator(".ll-loss").inner_text()
+    expect(page.locator(".ll-cursor")).to_have_count(1)
+    eventually(lambda: page.locator(".ll-loss").inner_text(), lambda found: "at step" in found)
 
 
 def test_buttons_change_axes_smoothing_and_curves(make_run, mount):
     page = mount(LossCurves([make_run("a"), make_run("b", 1)]))
     drawn = "document.querySelector('.ll-plot svg').outerHTML"
-    seen = {page.evaluate(drawn)}
+    seen: list[str] = []
+    seen.append(eventually(lambda: page.evaluate(drawn), bool))
     for name in ("logarithmic horizontal axis", "logarithmic vertical axis", "smooth"):
         button = page.get_by_role("button", name=name)
         button.click()
-        assert button.get_attribute("aria-pressed") == "true"
-        seen.add(page.evaluate(drawn))
+        eventually(lambda: button.get_attribute("aria-pressed"), "true")
+        seen.append(eventually(lambda: page.evaluate(drawn), lambda found: found not in seen))
     page.locator("select").select_option(label="by tokens")
-    seen.add(page.evaluate(drawn))
-    assert len(seen) == 5
-    assert "NaN" not in "".join(seen)
+    seen.append(eventually(lambda: page.evaluate(drawn), lambda found: found not in seen))
+    assert not any("NaN" in drawing for drawing in seen)
     first = page.locator(".ll-legend button").first
     first.click()
-    assert first.get_attribute("aria-pressed") == "false"
+    eventually(lambda: first.get_attribute("aria-pressed"), "false")
     for button in page.locator(".ll-legend button").all()[1:]:
         button.click()
-    assert "All curves are hidden." in page.locator(".ll-loss").inner_text()
+    eventually(
+        lambda: page.locator(".ll-loss").inner_text(),
+        lambda found: "All curves are hidden." in found,
+    )
 
 
 def test_a_live_plot_fills_as_its_traits_change(mount):
     live = LiveLoss()
     page = mount(live)
-    assert "No steps yet" in page.locator(".ll-loss").inner_text()
+    eventually(lambda: page.locator(".ll-loss").inner_text(), lambda found: "No steps yet" in found)
     for step in range(1, 40):
         live(None, {"step": step, "loss": 4 / step, "tokens": step, "seconds": step})
     live.flush()
@@ -205,8 +227,8 @@ def test_a_live_plot_fills_as_its_traits_change(mount):
         "([s, d]) => { models[0].set('series', s); models[0].set('data', view(d)); }",
         [live.series, data],
     )
-    assert page.locator(".ll-waiting").is_hidden()
-    assert "0.103" in page.locator(".ll-legend").inner_text()
+    expect(page.locator(".ll-waiting")).to_be_hidden()
+    eventually(lambda: page.locator(".ll-legend").inner_text(), lambda found: "0.103" in found)
 
 
 RENDER_THEN_ATTACH = """async () => {
@@ -224,51 +246,57 @@ def test_views_that_are_attached_late_have_their_colours(make_maps, mount):
     page.evaluate(RENDER_THEN_ATTACH)
     first, later = page.locator(".ll-heads-view").all()
     later.locator("line").first.wait_for(state="attached")
-    colours = [view.locator("line").first.get_attribute("stroke") for view in (first, later)]
-    assert colours[0] == colours[1] != ""
+    eventually(
+        lambda: [view.locator("line").first.get_attribute("stroke") for view in (first, later)],
+        lambda colours: colours[0] == colours[1] != "",
+    )
 
     page = mount(AttentionMap(make_maps(), TOKENS))
     page.evaluate(RENDER_THEN_ATTACH)
-    page.wait_for_timeout(100)
-    pictures = [
-        view.locator("canvas").first.evaluate("node => node.toDataURL()")
-        for view in page.locator(".ll-heads").all()
-    ]
-    assert pictures[0] == pictures[1]
+    expect(page.locator(".ll-heads")).to_have_count(2)
+    eventually(
+        lambda: [
+            view.locator("canvas").first.evaluate("node => node.toDataURL()")
+            for view in page.locator(".ll-heads").all()
+        ],
+        lambda pictures: pictures[0] == pictures[1],
+    )
 
 
 def test_bertviz_draws_hides_heads_and_opens_one_by_keyboard(make_maps, mount):
     page = mount(head_view(make_maps(), TOKENS), model_view(make_maps(), TOKENS))
     heads, model = page.locator(".ll-heads-view").all()
-    assert heads.locator("line").count() == 3 * 5 * 5
-    assert model.locator("line").count() == 2 * 3 * 5 * 5
+    expect(heads.locator("line")).to_have_count(3 * 5 * 5)
+    expect(model.locator("line")).to_have_count(2 * 3 * 5 * 5)
     box = heads.locator("[role=checkbox]").nth(1)
     box.focus()
     page.keyboard.press("Enter")
-    assert box.get_attribute("aria-checked") == "false"
+    eventually(lambda: box.get_attribute("aria-checked"), "false")
     model.locator("[role=button]").nth(4).focus()
     page.keyboard.press("Enter")
-    assert "Layer 1, Head 1" in model.inner_text()
+    eventually(lambda: model.inner_text(), lambda found: "Layer 1, Head 1" in found)
     heads.locator("select").select_option("1")
-    assert heads.locator("[role=checkbox]").count() == 3
+    expect(heads.locator("[role=checkbox]")).to_have_count(3)
 
 
 def test_a_quiz_explains_corrects_and_starts_over(everything, mount):
     page = mount(everything[-1])
     forms = page.locator("form").all()
     forms[0].get_by_role("button", name="Check").click()
-    assert "Choose an answer first." in forms[0].inner_text()
+    eventually(lambda: forms[0].inner_text(), lambda found: "Choose an answer first." in found)
     forms[0].get_by_label("b").check()
     page.keyboard.press("Enter")
-    assert "No. Not b." in forms[0].inner_text()
-    assert "Yes a." not in forms[0].inner_text()
+    eventually(lambda: forms[0].inner_text(), lambda found: "No. Not b." in found)
+    eventually(lambda: forms[0].inner_text(), lambda found: "Yes a." not in found)
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
-    assert "Right. Yes a." in forms[0].inner_text()
-    assert forms[0].locator("input").first.is_disabled()
+    eventually(lambda: forms[0].inner_text(), lambda found: "Right. Yes a." in found)
+    expect(forms[0].locator("input").first).to_be_disabled()
     page.keyboard.press("Enter")  # the focus is on "Try again"
-    assert forms[0].locator("input:checked").count() == 0
-    assert "1 of 3 answered" in page.locator(".ll-score").inner_text()
+    expect(forms[0].locator("input:checked")).to_have_count(0)
+    eventually(
+        lambda: page.locator(".ll-score").inner_text(), lambda found: "1 of 3 answered" in found
+    )
 
 
 def test_a_quiz_with_several_right_choices_wants_all(everything, mount):
@@ -276,10 +304,10 @@ def test_a_quiz_with_several_right_choices_wants_all(everything, mount):
     form = page.locator("form").nth(1)
     form.get_by_label("c").check()
     form.get_by_role("button", name="Check").click()
-    assert "Right so far, but there is more." in form.inner_text()
+    eventually(lambda: form.inner_text(), lambda found: "Right so far, but there is more." in found)
     form.get_by_label("d").check()
     form.get_by_role("button", name="Check").click()
-    assert form.get_by_role("status").inner_text() == "Right."
+    eventually(lambda: form.get_by_role("status").inner_text(), "Right.")
 
 
 @pytest.mark.parametrize(
@@ -297,7 +325,7 @@ def test_a_typed_number_is_read_kindly(everything, mount, typed, says):
     form = page.locator("form").nth(2)
     form.locator("input").fill(typed)
     page.keyboard.press("Enter")
-    assert says in form.inner_text()
+    eventually(lambda: form.inner_text(), lambda found: says in found)
 
 
 @pytest.mark.parametrize("ink", ["rgb(34, 34, 34)", "rgb(206, 214, 221)"])
@@ -306,7 +334,7 @@ def test_a_figure_takes_the_ink_of_its_page_and_fits_a_phone(browser, ink):
     page = browser.new_page(viewport={"width": 375, "height": 600})
     page.set_content(f"<body style='color: {ink}'>{drawing}</body>")
     text = page.locator("text", has_text="step")
-    assert text.evaluate("node => getComputedStyle(node).fill") == ink
-    assert page.locator("svg").bounding_box()["width"] <= 375
-    assert page.get_by_role("img", name="a line").count() == 1
+    eventually(lambda: text.evaluate("node => getComputedStyle(node).fill"), ink)
+    eventually(lambda: page.locator("svg").bounding_box()["width"], lambda found: found <= 375)
+    expect(page.get_by_role("img", name="a line")).to_have_count(1)
     page.close()

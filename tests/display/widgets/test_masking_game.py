@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from llmlab.display import MaskingGame
+from tests.browser import eventually
 
 LINES = ["Now is the winter of our discontent", "Made glorious summer by this sun of York"]
 BLANKS = [[5, 21], [14]]
@@ -58,31 +60,43 @@ def test_a_whole_game_by_keyboard(mount):
     page = mount(MaskingGame(LINES, BLANKS, guess, context=16, name="BERT"))
     verdict, scores = page.locator(".ll-verdict"), page.locator(".ll-scores")
     line = page.locator(".ll-line")
-    assert "s" not in line.inner_text()[4:6]  # the answer is not in the page's text
-    assert page.locator("[data-seen]").count() == 16
-    assert page.locator(".ll-guess").count() == 0  # nor are the guesses
+    eventually(
+        lambda: line.inner_text()[4:6], lambda found: "s" not in found
+    )  # the answer is not in the page's text
+    expect(page.locator("[data-seen]")).to_have_count(16)
+    expect(page.locator(".ll-guess")).to_have_count(0)  # nor are the guesses
     page.locator("input").focus()
     page.keyboard.press("7")  # not a letter: no guess
-    assert verdict.inner_text() == ""
+    eventually(lambda: verdict.inner_text(), "")
     page.keyboard.press("s")
-    assert verdict.inner_text() == "Right: the letter is “s”. BERT said “S”, with 60 %."
-    assert scores.inner_text() == "You 1, BERT 1, of 1 letter."
+    eventually(lambda: verdict.inner_text(), "Right: the letter is “s”. BERT said “S”, with 60 %.")
+    eventually(lambda: scores.inner_text(), "You 1, BERT 1, of 1 letter.")
     page.keyboard.press("x")  # the focus has moved to the next blank
-    assert verdict.inner_text() == "Not “x”: the letter is “o”. BERT said “S”, with 60 %."
-    assert scores.inner_text() == "You 1, BERT 1, of 2 letters."
-    assert line.inner_text() == LINES[0]
-    assert page.locator(".ll-guess code").all_inner_texts() == ["S", "␣", "a", "e"]
+    eventually(
+        lambda: verdict.inner_text(), "Not “x”: the letter is “o”. BERT said “S”, with 60 %."
+    )
+    eventually(lambda: scores.inner_text(), "You 1, BERT 1, of 2 letters.")
+    eventually(lambda: line.inner_text(), LINES[0])
+    eventually(lambda: page.locator(".ll-guess code").all_inner_texts(), ["S", "␣", "a", "e"])
     page.keyboard.press("Enter")  # and now to "Next line"
-    assert page.locator(".ll-top").inner_text().endswith("line 2 of 2")
+    eventually(
+        lambda: page.locator(".ll-top").inner_text(), lambda found: found.endswith("line 2 of 2")
+    )
     page.get_by_role("button", name="I do not know").click()
-    assert verdict.inner_text().startswith("Passed: the letter is “s”.")
-    assert scores.inner_text() == "Final score: you 1, BERT 2, of 3 letters."
+    eventually(
+        lambda: verdict.inner_text(), lambda found: found.startswith("Passed: the letter is “s”.")
+    )
+    eventually(lambda: scores.inner_text(), "Final score: you 1, BERT 2, of 3 letters.")
     page.keyboard.press("Enter")
-    assert scores.inner_text() == "3 letters to guess."
-    assert page.locator(".ll-top").inner_text().endswith("line 1 of 2")
+    eventually(lambda: scores.inner_text(), "3 letters to guess.")
+    eventually(
+        lambda: page.locator(".ll-top").inner_text(), lambda found: found.endswith("line 1 of 2")
+    )
 
 
 def test_a_wrong_guess_of_the_model_scores_nothing(mount):
     page = mount(MaskingGame(LINES[:1], [[21]], guess, context=16, name="BERT"))
     page.locator("input").fill("O")
-    assert page.locator(".ll-scores").inner_text() == "Final score: you 1, BERT 0, of 1 letter."
+    eventually(
+        lambda: page.locator(".ll-scores").inner_text(), "Final score: you 1, BERT 0, of 1 letter."
+    )

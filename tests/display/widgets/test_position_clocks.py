@@ -8,6 +8,7 @@ import torch
 
 from llmlab.display import PositionClocks
 from llmlab.models import Rotary, sinusoidal
+from tests.browser import eventually
 
 Q, K = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
 
@@ -50,9 +51,9 @@ def test_bad_clocks_are_refused(arguments, message):
         PositionClocks(**arguments)
 
 
-def said(page) -> float:
+def said(page, index: int = 0) -> float:
     """The product that the page says."""
-    text = page.locator(".ll-says").inner_text()
+    text = page.locator(".ll-says").nth(index).inner_text()
     return float(text.rstrip(".").split()[-1].replace("−", "-"))
 
 
@@ -66,9 +67,8 @@ def test_the_page_scores_random_vectors_as_rotary_does(mount):
     for index, (q, k) in enumerate(pairs):
         for at in places[index]:
             page.evaluate("([i, at]) => models[i].set('at', at)", [index, at])
-            text = page.locator(".ll-says").nth(index).inner_text()
-            score = float(text.rstrip(".").split()[-1].replace("−", "-"))
-            assert score == pytest.approx(rotary_score(q, k, at), abs=0.0006)
+            wanted = pytest.approx(rotary_score(q, k, at), abs=0.0006)
+            score = eventually(lambda: said(page, index), wanted)
             other = rotary_score(q[neighbours], k[neighbours], at)
             wrong += abs(score - other) > 0.01
     assert wrong > 20  # of 24: pairing neighbours would be noticed
@@ -82,38 +82,42 @@ def test_moving_both_keeps_the_score_and_moving_one_does_not(mount):
     page.locator(".ll-grip2").focus()
     for key in ("ArrowRight", "PageUp", "End", "ArrowLeft"):
         page.keyboard.press(key)
-        assert said(page) == pytest.approx(before, abs=0.0011)
-    assert page.evaluate("models[0].get('at')") == [126, 123]
-    assert page.evaluate(hands) != drawn
-    assert page.locator(".ll-moved").inner_text() == (
+        eventually(lambda: said(page), pytest.approx(before, abs=0.0011))
+    eventually(lambda: page.evaluate("models[0].get('at')"), [126, 123])
+    eventually(lambda: page.evaluate(hands), lambda found: found != drawn)
+    eventually(
+        lambda: page.locator(".ll-moved").inner_text(),
         "Both moved by −1: every hand turned, no angle between them changed;"
-        " the score changed by 0.000."
+        " the score changed by 0.000.",
     )
     page.locator(".ll-grip0").focus()
     page.keyboard.press("ArrowLeft")
-    assert said(page) == pytest.approx(rotary_score(Q, K, (125, 123)), abs=0.0006)
-    assert abs(said(page) - before) > 0.1
-    assert page.locator(".ll-moved").inner_text().startswith("Query moved by −1; the score")
+    eventually(lambda: said(page), pytest.approx(rotary_score(Q, K, (125, 123)), abs=0.0006))
+    eventually(lambda: abs(said(page) - before), lambda change: change > 0.1)
+    eventually(
+        lambda: page.locator(".ll-moved").inner_text(),
+        lambda found: found.startswith("Query moved by −1; the score"),
+    )
 
 
 def test_marks_on_the_line_can_be_dragged(mount):
     page = mount(PositionClocks(Q, K, at=(40, 20)))
 
-    def drag(which: int, pixels: float) -> list[int]:
+    def drag(which: int, pixels: float, at: list[int]) -> None:
         box = page.locator(f".ll-grip{which} .ll-mark").bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         page.mouse.move(x, y)
         page.mouse.down()
         page.mouse.move(x + pixels, y, steps=3)
         page.mouse.up()
-        return page.evaluate("models[0].get('at')")
+        eventually(lambda: page.evaluate("models[0].get('at')"), at)
 
     line = page.locator(".ll-track svg").bounding_box()["width"]
     one = (line - 32) / 127  # pixels of one position
-    assert drag(0, 30 * one) == [70, 20]
-    assert drag(1, -10 * one) == [70, 10]
-    assert drag(2, 25 * one) == [95, 35]
-    assert drag(2, 500) == [127, 67]  # both stop together at the end of the text
+    drag(0, 30 * one, [70, 20])
+    drag(1, -10 * one, [70, 10])
+    drag(2, 25 * one, [95, 35])
+    drag(2, 500, [127, 67])  # both stop together at the end of the text
 
 
 def test_winding_a_hand_turns_the_slower_ones_too(mount):
@@ -125,8 +129,9 @@ def test_winding_a_hand_turns_the_slower_ones_too(mount):
     for angle in np.linspace(0, np.pi, 9)[1:]:  # half a turn, clockwise
         page.mouse.move(x + 40 * np.sin(angle), y - 40 * np.cos(angle))
     page.mouse.up()
-    here, there = page.evaluate("models[0].get('at')")
-    assert abs(here - 31.4) < 1.5
-    assert there == 0
+    here, _ = eventually(
+        lambda: page.evaluate("models[0].get('at')"),
+        lambda at: abs(at[0] - 31.4) < 1.5 and at[1] == 0,
+    )
     table = sinusoidal(128, 8)
-    assert said(page) == pytest.approx(float(table[here] @ table[0]), abs=0.0011)
+    eventually(lambda: said(page), pytest.approx(float(table[here] @ table[0]), abs=0.0011))

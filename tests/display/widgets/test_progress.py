@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from llmlab.display import Choice, Question, Quiz
+from tests.browser import eventually
 
 QUESTIONS = [
     Question("One of two?", [Choice("a", True, "Yes a."), Choice("b", False, "Not b.")]),
@@ -47,33 +49,43 @@ def test_answers_and_the_score_survive_a_reload(quiz):
     number = page.locator("form").nth(2)
     number.locator("input").fill("3")
     number.locator("input").press("Enter")
-    assert page.locator(".ll-score").inner_text() == "1 of 3 right at the first try"
+    eventually(lambda: page.locator(".ll-score").inner_text(), "1 of 3 right at the first try")
     answer(page, 0, "a")
+    expect(page.locator("form").first.locator("input:disabled")).to_have_count(2)
     before = page.locator(".ll-quiz").inner_text()
     reload(page)
-    assert page.locator(".ll-quiz").inner_text() == before
-    assert page.evaluate("document.activeElement.tagName") == "BODY", "nothing takes the focus"
-    assert page.locator("form").nth(1).locator("input").evaluate_all(
-        "nodes => nodes.map((node) => node.checked)"
-    ) == [True, True, False]
-    assert number.locator("input").input_value() == "3"
-    assert page.locator("form").first.locator("input:disabled").count() == 2
+    eventually(lambda: page.locator(".ll-quiz").inner_text(), before)
+    eventually(lambda: page.evaluate("document.activeElement.tagName"), "BODY")
+    eventually(
+        lambda: (
+            page.locator("form")
+            .nth(1)
+            .locator("input")
+            .evaluate_all("nodes => nodes.map((node) => node.checked)")
+        ),
+        [True, True, False],
+    )
+    eventually(lambda: number.locator("input").input_value(), "3")
+    expect(page.locator("form").first.locator("input:disabled")).to_have_count(2)
 
 
 def test_a_question_tried_again_is_open_after_a_reload(quiz):
     page = quiz()
     answer(page, 0, "a").get_by_role("button", name="Try again").click()
+    expect(page.locator("form").first.locator("input:checked")).to_have_count(0)
     reload(page)
-    assert page.locator("form").first.locator("input:checked").count() == 0
-    assert page.locator(".ll-score").inner_text() == "1 of 3 answered"
+    expect(page.locator("form").first.locator("input:checked")).to_have_count(0)
+    eventually(lambda: page.locator(".ll-score").inner_text(), "1 of 3 answered")
 
 
 def test_what_is_kept_is_one_plain_record(quiz):
     page = quiz()
     answer(page, 0, "b")
     name = Quiz(QUESTIONS).name
-    kept = page.evaluate(f"JSON.parse(localStorage.getItem('llmlab:quiz:{name}'))")
-    assert kept == {"answers": [[1], None, None], "first": [False, None, None]}
+    eventually(
+        lambda: page.evaluate(f"JSON.parse(localStorage.getItem('llmlab:quiz:{name}'))"),
+        {"answers": [[1], None, None], "first": [False, None, None]},
+    )
 
 
 @pytest.mark.parametrize("text", ['{"answers": [[9], 5, {}], "first": 1}', "[]", "{", "null"])
@@ -81,8 +93,8 @@ def test_a_damaged_record_opens_an_empty_quiz(quiz, text):
     page = quiz()
     page.evaluate(f"localStorage.setItem('llmlab:quiz:{Quiz(QUESTIONS).name}', '{text}')")
     reload(page)
-    assert page.locator("form").count() == 3
-    assert page.locator(".ll-score").inner_text() == "3 questions"
+    expect(page.locator("form")).to_have_count(3)
+    eventually(lambda: page.locator(".ll-score").inner_text(), "3 questions")
 
 
 @pytest.mark.parametrize("storage", NO_STORAGE.values(), ids=NO_STORAGE)
@@ -91,10 +103,10 @@ def test_a_quiz_works_without_storage_and_says_once_that_nothing_is_kept(quiz, s
     page.add_init_script(f"Object.defineProperty(window, 'localStorage', {storage})")
     reload(page)
     answer(page, 0, "b")
-    assert "Not b." in page.locator("form").first.inner_text()
+    eventually(lambda: page.locator("form").first.inner_text(), lambda found: "Not b." in found)
     answer(page, 0, "a")
-    assert "Yes a." in page.locator("form").first.inner_text()
-    assert page.get_by_text("keeps nothing for the site").count() == 1
+    eventually(lambda: page.locator("form").first.inner_text(), lambda found: "Yes a." in found)
+    expect(page.get_by_text("keeps nothing for the site")).to_have_count(1)
 
 
 def test_the_name_changes_with_the_words():

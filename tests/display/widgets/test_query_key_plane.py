@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import expect
 
 from llmlab.display import QueryKeyPlane
+from tests.browser import eventually
 
 NAMES = ["The", "cat", "dogs", "chased"]
 KEYS = [[-1.0, 1.0], [2.0, 2.0], [2.0, -2.0], [0.0, -2.0]]
@@ -74,6 +76,13 @@ def read(page) -> tuple[np.ndarray, np.ndarray]:
     return tuple(np.array(numbers).T)
 
 
+def shows(scores: np.ndarray, weights: np.ndarray):
+    """Whether a table holds these numbers, as far as it prints them."""
+    return lambda found: (
+        np.allclose(found[0], scores, atol=0.006) and np.allclose(found[1], weights, atol=0.0006)
+    )
+
+
 def drag(page, handle, to_x: float, to_y: float) -> None:
     """Drag one arrow's head to a place in the plane of reach 3."""
     box = page.locator(".ll-plane svg").bounding_box()
@@ -91,15 +100,17 @@ def test_dragging_moves_scores_and_weights_as_numpy_says(mount):
     page = mount(widget)
     drag(page, page.locator(".ll-query"), 0.5, -1.5)
     drag(page, page.locator(".ll-key").nth(3), -2.0, 0.75)
-    widget.arrows = page.evaluate("models[0].get('arrows')")
-    assert np.allclose(widget.arrows[0], [0.5, -1.5], atol=0.051)
-    assert np.allclose(widget.arrows[4], [-2.0, 0.75], atol=0.051)
-    scores, weights = read(page)
+    widget.arrows = eventually(
+        lambda: page.evaluate("models[0].get('arrows')"),
+        lambda found: (
+            np.allclose(found[0], [0.5, -1.5], atol=0.051)
+            and np.allclose(found[4], [-2.0, 0.75], atol=0.051)
+        ),
+    )
     query, *keys = np.array(widget.arrows)
-    assert np.allclose(scores, keys @ query, atol=0.006)
-    assert np.allclose(weights, softmax(keys @ query), atol=0.0006)
+    _, weights = eventually(lambda: read(page), shows(keys @ query, softmax(keys @ query)))
     assert not np.allclose(weights, softmax(keys @ query / np.sqrt(2)), atol=0.01)  # unscaled here
-    assert page.locator(".ll-says").inner_text() == widget.sentence()
+    eventually(lambda: page.locator(".ll-says").inner_text(), widget.sentence())
 
 
 def test_a_click_in_the_plane_moves_the_query_and_no_key(mount):
@@ -107,11 +118,12 @@ def test_a_click_in_the_plane_moves_the_query_and_no_key(mount):
     box = page.locator(".ll-plane svg").bounding_box()
     unit = (box["width"] / 2 - 14) / 3
     page.mouse.click(box["x"] + box["width"] / 2 - unit, box["y"] + box["height"] / 2 + 2 * unit)
-    query, *keys = page.evaluate("models[0].get('arrows')")
-    assert np.allclose(query, [-1, -2], atol=0.051)
-    assert keys == KEYS
+    query, *_ = eventually(
+        lambda: page.evaluate("models[0].get('arrows')"),
+        lambda found: np.allclose(found[0], [-1, -2], atol=0.051) and found[1:] == KEYS,
+    )
     page.locator(".ll-key .ll-dot").nth(1).click()  # a key is not a place for the query
-    assert page.evaluate("models[0].get('arrows')[0]") == query
+    eventually(lambda: page.evaluate("models[0].get('arrows')[0]"), query)
 
 
 def test_keys_move_an_arrow_and_the_page_says_so(mount):
@@ -120,14 +132,20 @@ def test_keys_move_an_arrow_and_the_page_says_so(mount):
     page.locator(".ll-query").focus()
     for key in ("ArrowLeft", "ArrowDown", "Shift+ArrowUp"):
         page.keyboard.press(key)
-    assert page.evaluate("models[0].get('arrows')[0]") == [1.4, 1.4]
-    said = page.locator(".ll-query").get_attribute("aria-valuetext")
-    assert said.startswith("first feature 1.40, second feature 1.40. Width 64, scores not divided")
+    eventually(lambda: page.evaluate("models[0].get('arrows')[0]"), [1.4, 1.4])
+    eventually(
+        lambda: page.locator(".ll-query").get_attribute("aria-valuetext"),
+        lambda said: said.startswith(
+            "first feature 1.40, second feature 1.40. Width 64, scores not divided"
+        ),
+    )
     for _ in range(10):
         page.keyboard.press("Shift+ArrowUp")
-    assert page.evaluate("models[0].get('arrows')[0]") == [1.4, 3]  # the edge of the plane
+    eventually(
+        lambda: page.evaluate("models[0].get('arrows')[0]"), [1.4, 3]
+    )  # the edge of the plane
     page.get_by_role("button", name="Start again").click()
-    assert page.evaluate("models[0].get('arrows')[0]") == [1.5, 1]
+    eventually(lambda: page.evaluate("models[0].get('arrows')[0]"), [1.5, 1])
 
 
 def test_width_and_root_change_the_weights_as_in_python(mount):
@@ -137,21 +155,21 @@ def test_width_and_root_change_the_weights_as_in_python(mount):
     page.get_by_role("button", name="divide by √width").click()
     for scaled in (True, False):
         widget.width, widget.scaled = 64, scaled
-        assert page.evaluate("[models[0].get('width'), models[0].get('scaled')]") == [64, scaled]
-        scores, weights = read(page)
-        assert np.allclose(scores, widget.scores(), atol=0.006)
-        assert np.allclose(weights, widget.weights(), atol=0.0006)
-        assert page.locator(".ll-says").inner_text() == widget.sentence()
+        eventually(
+            lambda: page.evaluate("[models[0].get('width'), models[0].get('scaled')]"), [64, scaled]
+        )
+        eventually(lambda: read(page), shows(widget.scores(), widget.weights()))
+        eventually(lambda: page.locator(".ll-says").inner_text(), widget.sentence())
         page.get_by_role("button", name="divide by √width").click()
 
 
 def test_a_plane_without_width_shows_no_knobs(mount):
     page = mount(plane())
-    assert page.locator(".ll-knobs").count() == 0
+    expect(page.locator(".ll-knobs")).to_have_count(0)
 
 
 def test_a_finger_on_an_arrow_does_not_scroll_but_beside_it_does(mount):
     page = mount(plane(), width=375)
     actions = "node => getComputedStyle(node).touchAction"
-    assert page.locator(".ll-query").evaluate(actions) == "none"
-    assert page.locator(".ll-plane svg").evaluate(actions) == "auto"
+    eventually(lambda: page.locator(".ll-query").evaluate(actions), "none")
+    eventually(lambda: page.locator(".ll-plane svg").evaluate(actions), "auto")

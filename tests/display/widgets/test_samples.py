@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from llmlab.display import LiveLoss, LossCurves
+from tests.browser import eventually
 
 WRITTEN = {0: "\n\nqx zj", 20: "\n\nROMEO:\nThe of", 60: "JULIET:\nO, speak again"}
 
@@ -39,62 +41,77 @@ def test_enter_opens_the_nearest_sample_with_its_step_and_loss(make_run, mount):
     run = make_run("gpt")
     page = mount(LossCurves(run, samples=WRITTEN))
     panel, plot = page.locator(".ll-sample"), page.locator(".ll-plot")
-    assert "JULIET:\nO, speak again" in panel.inner_text()  # the newest, before any choice
-    assert page.locator(".ll-ring").count() == 3
-    assert "Enter opens the nearest sample" in plot.get_attribute("aria-label")
+    eventually(
+        lambda: panel.inner_text(), lambda found: "JULIET:\nO, speak again" in found
+    )  # the newest, before any choice
+    expect(page.locator(".ll-ring")).to_have_count(3)
+    eventually(
+        lambda: plot.get_attribute("aria-label"),
+        lambda found: "Enter opens the nearest sample" in found,
+    )
     plot.focus()
     page.keyboard.press("Home")
     for _ in range(24):
         page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")  # at step 24: 20 is nearer than 60
     loss = next(line["validation_loss"] for line in run.lines if line["step"] == 20)
-    assert panel.locator("p").first.inner_text() == f"Step 20, gpt validation {loss:.3f}"
-    assert panel.locator("blockquote").inner_text() == "ROMEO:\nThe of"
+    eventually(lambda: panel.locator("p").first.inner_text(), f"Step 20, gpt validation {loss:.3f}")
+    eventually(lambda: panel.locator("blockquote").inner_text(), "ROMEO:\nThe of")
     page.keyboard.press("End")
-    assert "ROMEO" in panel.inner_text()  # reading on does not close it
+    eventually(
+        lambda: panel.inner_text(), lambda found: "ROMEO" in found
+    )  # reading on does not close it
     page.keyboard.press("Enter")
-    assert "JULIET" in panel.inner_text()
+    eventually(lambda: panel.inner_text(), lambda found: "JULIET" in found)
 
 
 def test_a_click_opens_a_ringed_point_and_nothing_between(make_run, mount):
     page = mount(LossCurves(make_run("gpt"), samples=WRITTEN))
     panel = page.locator(".ll-sample blockquote")
     page.locator(".ll-ring").first.click()
-    assert panel.inner_text() == "qx zj"
+    eventually(lambda: panel.inner_text(), "qx zj")
     box = page.locator(".ll-plot").bounding_box()
     page.mouse.click(box["x"] + 0.7 * box["width"], box["y"] + 40)  # far from every ring
-    assert panel.inner_text() == "qx zj"
+    eventually(lambda: panel.inner_text(), "qx zj")
     page.locator("select").select_option(label="by tokens")
     page.locator(".ll-ring").nth(1).click()
-    assert panel.inner_text() == "ROMEO:\nThe of"
+    eventually(lambda: panel.inner_text(), "ROMEO:\nThe of")
 
 
 def test_a_plot_without_samples_has_no_panel(make_run, mount):
     page = mount(LossCurves(make_run("gpt")))
-    assert page.locator(".ll-sample").is_hidden()
-    assert page.locator(".ll-ring").count() == 0
-    assert "Enter" not in page.locator(".ll-plot").get_attribute("aria-label")
+    expect(page.locator(".ll-sample")).to_be_hidden()
+    expect(page.locator(".ll-ring")).to_have_count(0)
+    eventually(
+        lambda: page.locator(".ll-plot").get_attribute("aria-label"),
+        lambda found: "Enter" not in found,
+    )
 
 
 def test_a_live_panel_follows_the_training_until_the_reader_chooses(mount):
     page = mount(LiveLoss())
-    live, written = LiveLoss(samples=(texts := [])), []
+    live = LiveLoss(samples=(texts := []))
     for step in (1, 2, 3):
         texts.append(f"text {step}")
         live(None, {"step": step, "loss": 1.0, "validation_loss": 4 / step, "tokens": step})
-        written.append(page_after(page, live))
-    assert written == ["text 1", "text 2", "text 3"]
+        send(page, live)
+        eventually(lambda: sample(page), f"text {step}")
     page.locator(".ll-ring").nth(1).click()
     texts.append("text 4")
     live(None, {"step": 4, "loss": 1.0, "validation_loss": 1.0, "tokens": 4})
-    assert page_after(page, live) == "text 2"
+    send(page, live)
+    expect(page.locator(".ll-ring")).to_have_count(4)
+    eventually(lambda: sample(page), "text 2")
 
 
-def page_after(page, live) -> str:
-    """Send the page what the live plot holds; the text that its panel then shows."""
+def send(page, live) -> None:
+    """Send the page what the live plot holds."""
     page.evaluate(
         "([s, d, w]) => { models[0].set('series', s); models[0].set('samples', w);"
         " models[0].set('data', new DataView(Uint8Array.from(d).buffer)); }",
         [live.series, list(live.data), live.samples],
     )
+
+
+def sample(page) -> str:
     return page.locator(".ll-sample blockquote").inner_text()

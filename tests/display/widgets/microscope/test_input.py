@@ -7,12 +7,14 @@ import json
 
 import pytest
 import torch
+from playwright.sync_api import expect
 from safetensors.torch import load
 
 from llmlab.data import ByteTokenizer, CharTokenizer, TokenizerError
 from llmlab.display import Microscope
 from llmlab.inference import Sampling, generate
 from llmlab.models import BERT, GPT, BERTConfig, GPTConfig
+from tests.browser import eventually
 
 # --- The constructor -------------------------------------------------------------------------
 
@@ -127,10 +129,13 @@ def test_a_damaged_model_is_named_and_the_page_lives_on(mount, toy, how, words):
     broken.weights = damaged(broken.weights, how)
     page = mount(broken, toy.widget)
     page.emulate_media(reduced_motion="reduce")
-    said = page.get_by_role("alert").inner_text()
-    assert said.startswith("The model cannot run. The model’s file is damaged: ")
-    assert words in said
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("The model cannot run. The model’s file is damaged: ")
+    expect(alert).to_contain_text(words)
     page.get_by_role("button", name="Another").click()
-    assert "Done" in page.locator(".ll-actions [role=status]").inner_text()
+    eventually(
+        lambda: page.locator(".ll-actions [role=status]").inner_text(),
+        lambda found: "Done" in found,
+    )
     page.evaluate("window.stops.forEach((stop) => stop())")
-    assert page.locator(".llmlab").count() == 0
+    expect(page.locator(".llmlab")).to_have_count(0)

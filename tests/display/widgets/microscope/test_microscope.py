@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import pytest
 import torch
+from playwright.sync_api import expect
 from torch.nn import functional as F
 
 from llmlab.analysis import ablate_head
 from llmlab.data import CharTokenizer
 from llmlab.display import Microscope
 from llmlab.display.arrays import visible
+from tests.browser import eventually
 
 
 def status(page) -> str:
     return page.locator(".ll-actions [role=status]").inner_text()
 
 
-def written(page, button: str = "Write") -> str:
-    """Press a button and return what the model writes, all at once."""
+def write(page, button: str = "Write") -> None:
+    """Press a button and let the model write all at once."""
     page.emulate_media(reduced_motion="reduce")
     page.get_by_role("button", name=button).click()
-    assert status(page).startswith("Done")
+    page.locator(".ll-actions").get_by_text("Done").wait_for()
+
+
+def paper(page) -> str:
     return page.locator(".ll-paper").text_content()
 
 
@@ -46,28 +51,29 @@ def paste(page, text: str) -> None:
 
 
 def note(page) -> str:
-    page.wait_for_timeout(60)  # an animation frame or two
     return page.locator(".ll-note").inner_text()
 
 
 def test_it_opens_with_what_python_wrote_and_writes_the_same(page, toy):
     wanted = toy.widget.text + toy.widget.sample
-    paper = page.locator(".ll-paper")
-    assert paper.text_content() == wanted
-    assert status(page) == "Below: written in Python with seed 1."
+    eventually(lambda: paper(page), wanted)
+    eventually(lambda: status(page), "Below: written in Python with seed 1.")
     page.locator(".ll-main").focus()
     page.keyboard.press("Enter")
     page.locator(".ll-actions").get_by_text("Done").wait_for()  # token by token
-    assert paper.text_content() != wanted
-    assert status(page) == "Done: 100 tokens, seed 2."
+    eventually(lambda: paper(page), lambda found: found != wanted)
+    eventually(lambda: status(page), "Done: 100 tokens, seed 2.")
     page.get_by_label("seed").fill("1")
-    assert written(page) == wanted
+    write(page)
+    eventually(lambda: paper(page), wanted)
 
 
 def test_the_knobs_decide_and_a_wrong_one_is_named(page):
     page.get_by_label("top-k").fill("1")
-    greedy = written(page)
-    assert written(page, "Another") == greedy  # one token is left: nothing to draw
+    write(page)
+    greedy = paper(page)
+    write(page, "Another")
+    eventually(lambda: paper(page), greedy)  # one token is left: nothing to draw
     for name, value, words in (
         ("top-k", "0", "top-k must be a whole number from 1 to 301."),
         ("top-k", "", "top-k must be a whole number from 1 to 301."),
@@ -76,50 +82,67 @@ def test_the_knobs_decide_and_a_wrong_one_is_named(page):
     ):
         page.get_by_label(name).fill(value)
         page.get_by_role("button", name="Write").click()
-        assert status(page) == words
+        eventually(lambda: status(page), words)
         page.get_by_label(name).fill("1")
-    assert page.locator(".ll-paper").text_content() == greedy
+    eventually(lambda: page.locator(".ll-paper").text_content(), greedy)
     page.get_by_label("temperature").focus()
     page.keyboard.press("End")
-    assert page.get_by_label("temperature 2").count() == 1
+    expect(page.get_by_label("temperature 2")).to_have_count(1)
     page.get_by_label("top-k").fill("301")
-    assert written(page) != greedy
+    write(page)
+    eventually(lambda: paper(page), lambda found: found != greedy)
 
 
 def test_writing_can_be_stopped(page):
     page.evaluate("document.querySelector('.ll-main').click()")
     page.evaluate("document.querySelector('.ll-main').click()")
-    assert status(page).startswith("Stopped: ")
-    assert int(status(page).split()[1]) < 100
-    assert page.locator(".ll-main").inner_text() == "Write"
+    said = eventually(lambda: status(page), lambda found: found.startswith("Stopped: "))
+    assert int(said.split()[1]) < 100
+    eventually(lambda: page.locator(".ll-main").inner_text(), "Write")
 
 
 def test_tabs_tokens_maps_and_stages_move_by_keyboard(page, toy):
     page.get_by_role("tab", name="Write").focus()
     page.keyboard.press("ArrowRight")
-    assert page.evaluate("document.activeElement.textContent") == "Look"
+    eventually(lambda: page.evaluate("document.activeElement.textContent"), "Look")
     strip = page.get_by_role("listbox")
     strip.focus()
     chosen = strip.locator("[aria-selected=true]")
     names = [
         piece.replace(" ", "␣").replace("\n", "↵") for piece in toy.tokenizer.tokens("ROMEO:\nO, ")
     ]
-    shown = [chip.evaluate("node => node.firstChild.data") for chip in strip.locator("span").all()]
-    assert shown == names
+    eventually(
+        lambda: strip.locator("span").evaluate_all(
+            "all => all.map((node) => node.firstChild.data)"
+        ),
+        names,
+    )
     page.keyboard.press("Home")
-    assert chosen.evaluate("node => node.firstChild.data") == names[0]
-    assert f"After “{names[0]}”" in page.locator(".ll-next").first.inner_text()
-    assert f"goes on with “{names[1]}”" in page.locator(".ll-next").first.inner_text()
+    eventually(lambda: chosen.evaluate("node => node.firstChild.data"), names[0])
+    eventually(
+        lambda: page.locator(".ll-next").first.inner_text(),
+        lambda found: f"After “{names[0]}”" in found,
+    )
+    eventually(
+        lambda: page.locator(".ll-next").first.inner_text(),
+        lambda found: f"goes on with “{names[1]}”" in found,
+    )
     page.keyboard.press("ArrowRight")
-    assert chosen.evaluate("node => node.firstChild.data") == names[1]
+    eventually(lambda: chosen.evaluate("node => node.firstChild.data"), names[1])
     page.locator(".ll-maps [aria-checked=true]").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowLeft")
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "layer 1, head 3"
-    assert page.locator(".ll-says").first.inner_text().startswith("Layer 1, head 3: “")
+    eventually(
+        lambda: page.evaluate("document.activeElement.getAttribute('aria-label')"),
+        "layer 1, head 3",
+    )
+    eventually(
+        lambda: page.locator(".ll-says").first.inner_text(),
+        lambda found: found.startswith("Layer 1, head 3: “"),
+    )
     page.get_by_role("tab", name="Step").click()
     stages = page.locator(".ll-stages [role=radio]")
-    assert stages.count() == 1 + 2 * 2 + 2
+    expect(stages).to_have_count(1 + 2 * 2 + 2)
     stages.first.focus()
     for key, name in (
         ("ArrowDown", "Block 0, attention"),
@@ -127,10 +150,10 @@ def test_tabs_tokens_maps_and_stages_move_by_keyboard(page, toy):
         ("Home", "Embedding"),
     ):
         page.keyboard.press(key)
-        assert page.evaluate("document.activeElement.firstChild.textContent") == name
-    assert page.get_by_role("button", name="Back").is_disabled()
+        eventually(lambda: page.evaluate("document.activeElement.firstChild.textContent"), name)
+    expect(page.get_by_role("button", name="Back")).to_be_disabled()
     page.get_by_role("button", name="Next").click()
-    assert "added" in page.locator(".ll-stage").inner_text()
+    eventually(lambda: page.locator(".ll-stage").inner_text(), lambda found: "added" in found)
 
 
 @torch.no_grad()
@@ -141,10 +164,10 @@ def test_look_shows_the_probabilities_of_pytorch(page, toy):
     chances = model(torch.tensor([tokens]))[0, -1].softmax(-1)
     page.get_by_role("tab", name="Look").click()
     bars = page.locator(".ll-next:visible .ll-bars li")
-    assert bars.count() == 10
+    expect(bars).to_have_count(10)
     best = chances.max().item()
     wanted = f"{100 * best:.1f} %" if best < 0.1 else f"{100 * best:.0f} %"
-    assert bars.first.inner_text().endswith(wanted)
+    eventually(lambda: bars.first.inner_text(), lambda found: found.endswith(wanted))
 
 
 @torch.no_grad()
@@ -157,18 +180,26 @@ def test_heads_switch_by_keyboard_and_say_the_loss_of_pytorch(page, toy):
         losses.append(F.cross_entropy(model(text[None])[0, :-1], text[1:]).item())
     page.get_by_role("tab", name="Heads").click()
     says = page.locator(".ll-says:visible")
-    assert f"is {losses[0]:.3f} nats per token. Switch a head off." in says.inner_text()
+    eventually(
+        lambda: says.inner_text(),
+        lambda found: f"is {losses[0]:.3f} nats per token. Switch a head off." in found,
+    )
     toggle = page.get_by_role("button", name="layer 1, head 2")
     change = f"{losses[1] - losses[0]:+.2f}".replace("-", "−")
     toggle.get_by_text(change).wait_for()  # each head is tried alone, one after another
     toggle.focus()
     page.keyboard.press("Enter")
-    assert toggle.get_attribute("aria-pressed") == "false"
-    assert f"Without layer 1, head 2 it is {losses[1]:.3f}: {change}." in says.inner_text()
+    eventually(lambda: toggle.get_attribute("aria-pressed"), "false")
+    eventually(
+        lambda: says.inner_text(),
+        lambda found: f"Without layer 1, head 2 it is {losses[1]:.3f}: {change}." in found,
+    )
     page.get_by_role("tab", name="Write").click()
-    assert "Off: layer 1, head 2." in page.locator(".ll-off").inner_text()
+    eventually(
+        lambda: page.locator(".ll-off").inner_text(), lambda found: "Off: layer 1, head 2." in found
+    )
     page.get_by_role("button", name="Switch them on").click()
-    assert page.locator(".ll-off").is_hidden()
+    expect(page.locator(".ll-off")).to_be_hidden()
 
 
 def test_a_long_text_is_read_at_its_end_and_that_is_said(page, toy):
@@ -176,29 +207,34 @@ def test_a_long_text_is_read_at_its_end_and_that_is_said(page, toy):
     long = toy.play * 600  # 100,000 characters
     assert len(long) > 100_000
     paste(page, long)
-    assert note(page) == (
-        f"This text is longer than the model can see: it reads the last {toy.context} tokens."
+    eventually(
+        lambda: note(page),
+        f"This text is longer than the model can see: it reads the last {toy.context} tokens.",
     )
-    shown = page.locator(".ll-token").evaluate_all("all => all.map((node) => node.firstChild.data)")
+    shown = "all => all.map((node) => node.firstChild.data)"
     wanted = [toy.tokenizer.decode([token]) for token in toy.tokenizer.encode(long)[-toy.context :]]
-    assert shown == [visible(piece) for piece in wanted]
-    paste(page, "a" * 100_000)  # one word
-    assert "it reads the last" in note(page)
+    eventually(
+        lambda: page.locator(".ll-token").evaluate_all(shown), [visible(piece) for piece in wanted]
+    )
     field(page).fill("O")
-    assert note(page) == ""
-    assert page.locator(".ll-token").count() == 1
+    eventually(lambda: note(page), "")
+    paste(page, "a" * 100_000)  # one word
+    eventually(lambda: note(page), lambda said: "it reads the last" in said)
+    field(page).fill("O")
+    eventually(lambda: note(page), "")
+    expect(page.locator(".ll-token")).to_have_count(1)
 
 
 def test_no_text_has_words_in_every_view(page):
     field(page).fill("")
-    assert note(page) == "There is no text yet: type some."
+    eventually(lambda: note(page), "There is no text yet: type some.")
     for name in ("Look", "Step", "Heads"):
         page.get_by_role("tab", name=name).click()
-        assert note(page) == "There is no text yet: type some."
-        assert page.locator(".ll-token:visible").count() == 0
+        eventually(lambda: note(page), "There is no text yet: type some.")
+        expect(page.locator(".ll-token:visible")).to_have_count(0)
     page.get_by_role("tab", name="Write").click()
     page.locator(".ll-main").click()
-    assert status(page) == "There is no text yet: type some."
+    eventually(lambda: status(page), "There is no text yet: type some.")
     page.get_by_role("tab", name="Heads").click()
     field(page).fill("O")
     page.get_by_text("The loss needs at least two tokens").wait_for()
@@ -209,27 +245,28 @@ def test_characters_that_a_model_does_not_know_are_named(mount, toy):
     page = mount(Microscope(toy.build(tokenizer.vocab_size), tokenizer, toy.run, text="ROMEO:"))
     size = tokenizer.vocab_size
     field(page).fill("O é🌹é")
-    assert note(page) == f"This model knows {size} characters, and not “é” “🌹”."
+    eventually(lambda: note(page), f"This model knows {size} characters, and not “é” “🌹”.")
     page.locator(".ll-main").click()
-    assert "and not “é” “🌹”" in status(page)
+    eventually(lambda: status(page), lambda found: "and not “é” “🌹”" in found)
     field(page).fill("O Romeo")
-    assert note(page) == ""
-    assert written(page).startswith("O Romeo")
+    eventually(lambda: note(page), "")
+    write(page)
+    eventually(lambda: paper(page), lambda found: found.startswith("O Romeo"))
 
 
 def test_a_notebook_s_shortcuts_do_not_fire(page):
     page.evaluate("document.addEventListener('keydown', () => { window.heard = true; })")
     field(page).press("a")
     page.get_by_role("tab", name="Write").press("Enter")
-    assert page.evaluate("window.heard") is None
+    eventually(lambda: page.evaluate("window.heard"), lambda found: found is None)
 
 
 def test_a_single_view_has_no_tabs(mount, toy):
     page = mount(Microscope(toy.build(), toy.tokenizer, toy.run, text="O", view="write"))
-    assert page.get_by_role("tab").count() == 0
-    assert not page.get_by_label("temperature").is_visible()
+    expect(page.get_by_role("tab")).to_have_count(0)
+    expect(page.get_by_label("temperature")).not_to_be_visible()
     page.locator("summary").click()
-    assert page.get_by_label("temperature").is_visible()
+    expect(page.get_by_label("temperature")).to_be_visible()
 
 
 @pytest.mark.parametrize(("dark", "width"), [(False, 800), (True, 800), (False, 375)])
@@ -238,14 +275,18 @@ def test_every_view_fits_its_page(mount, toy, dark, width):
     page = mount(widget, dark=dark, width=width)
     for tab in page.get_by_role("tab").all():
         tab.click()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    names = page.evaluate("[...document.querySelectorAll('[id]')].map((node) => node.id)")
-    assert len(names) == len(set(names))
+        eventually(
+            lambda: page.evaluate("document.documentElement.scrollWidth"),
+            lambda found: found <= width,
+        )
+    eventually(
+        lambda: page.evaluate("[...document.querySelectorAll('[id]')].map((node) => node.id)"),
+        lambda names: len(names) == len(set(names)),
+    )
 
 
 def test_leaving_removes_every_listener_and_element(page):
     page.get_by_role("tab", name="Heads").click()
     page.evaluate("window.stops.forEach((stop) => stop())")
-    page.wait_for_timeout(400)  # what was still to be tried is not tried
-    assert page.locator(".llmlab").count() == 0
-    assert page.evaluate("window.models[0].count()") == 0
+    expect(page.locator(".llmlab")).to_have_count(0)
+    eventually(lambda: page.evaluate("window.models[0].count()"), 0)

@@ -12,6 +12,12 @@ from torch.nn import functional as F
 from llmlab.analysis import ablate_head, record_attention
 from llmlab.inference import Sampling, generate_tokens
 from llmlab.models import GPT
+from tests.browser import unchanging
+
+
+def computed(page, script: str, argument=None):
+    """What a script computes from its argument alone, whatever the page shows."""
+    return unchanging(page.evaluate(script, argument), "it depends on the argument alone")
 
 
 def text_of(*weights: torch.Tensor) -> str:
@@ -36,12 +42,12 @@ def ids(length: int, seed: int = 0) -> list[int]:
 def test_logits_agree_with_pytorch(page, length, toy):
     model, tokens = toy.build(), ids(length)
     read = "([weights, tokens]) => [...open(weights).read(tokens).logits]"
-    found = torch.tensor(page.evaluate(read, [whole(model), tokens]))[: length * 301]
+    found = torch.tensor(computed(page, read, [whole(model), tokens]))[: length * 301]
     wanted = model(torch.tensor([tokens]))[0].flatten()
     assert wanted.abs().max() > 3  # opinions that could disagree
     assert (found - wanted).abs().max() < 1e-4
     model.blocks[1].feed_forward.output.weight[3] += 0.05
-    other = torch.tensor(page.evaluate(read, [whole(model), tokens]))[: length * 301]
+    other = torch.tensor(computed(page, read, [whole(model), tokens]))[: length * 301]
     assert (other - wanted).abs().max() > 1e-3
 
 
@@ -49,7 +55,7 @@ def test_logits_agree_with_pytorch(page, length, toy):
 def test_sixteen_bits_are_the_rounding_and_nothing_else(page, toy):
     model, tokens = toy.build(), ids(toy.context)
     read = "(tokens) => [...open(sent).read(tokens).logits]"
-    found = torch.tensor(page.evaluate(read, tokens))
+    found = torch.tensor(computed(page, read, tokens))
     exact = model(torch.tensor([tokens]))[0].flatten()
     model.load_state_dict({name: value.half() for name, value in model.state_dict().items()})
     rounded = model(torch.tensor([tokens]))[0].flatten()
@@ -59,7 +65,8 @@ def test_sixteen_bits_are_the_rounding_and_nothing_else(page, toy):
 
 def test_a_cache_changes_nothing(page, toy):
     """Token by token, or at once, or after a change in the middle: the same bits."""
-    differences = page.evaluate(
+    differences = computed(
+        page,
         """(tokens) => {
           const slow = open(sent).read(tokens), fast = open(sent), other = open(sent);
           for (let t = 1; t <= tokens.length; t++) fast.read(tokens.slice(0, t));
@@ -77,7 +84,8 @@ def test_a_cache_changes_nothing(page, toy):
 
 def test_where_no_module_is_compiled_the_bits_are_the_same(page, toy):
     """The loop in JavaScript, for a page that may not compile WebAssembly, is the one in it."""
-    compiled, different = page.evaluate(
+    compiled, different = computed(
+        page,
         """(tokens) => {
           const { Module } = WebAssembly;
           const compiled = [];
@@ -102,7 +110,8 @@ def test_where_no_module_is_compiled_the_bits_are_the_same(page, toy):
 @torch.no_grad()
 def test_attention_maps_are_the_recorded_ones(page, toy):
     model, tokens = toy.build(), ids(toy.context)
-    found = page.evaluate(
+    found = computed(
+        page,
         """([weights, tokens]) => {
           const reading = open(weights).read(tokens);
           const row = (layer, head, t) => [...reading.weights(layer, head, t)];
@@ -124,7 +133,7 @@ def test_the_stream_is_what_runs_through_the_blocks(page, toy):
     model, tokens = toy.build(), ids(toy.context)
     read = "([weights, tokens]) => open(weights).read(tokens).stream.map((part) => [...part])"
     found = [
-        torch.tensor(part).view(-1, 48) for part in page.evaluate(read, [whole(model), tokens])
+        torch.tensor(part).view(-1, 48) for part in computed(page, read, [whole(model), tokens])
     ]
     x = model.embed(torch.tensor([tokens]))
     wanted = [x[0]]
@@ -144,7 +153,7 @@ def test_a_head_that_is_off_changes_the_loss_as_in_pytorch(page, off, toy):
       const surprises = open(weights, off).read(tokens).surprises();
       return surprises.reduce((sum, value) => sum + value, 0) / surprises.length;
     }"""
-    found = page.evaluate(lose, [whole(model), tokens, [f"{a},{b}" for a, b in off]])
+    found = computed(page, lose, [whole(model), tokens, [f"{a},{b}" for a, b in off]])
     text = torch.tensor(tokens)
     every = F.cross_entropy(model(text[None])[0, :-1], text[1:]).item()
     with ablate_head(model, *off[0]), ablate_head(model, *off[-1]):
@@ -165,7 +174,7 @@ WRITE = """([weights, tokens, length, knobs]) => {
 def test_greedy_text_is_the_same(page, prompt, toy):
     """64 tokens, far beyond the context: the window moves as it does in Python."""
     model, tokens = toy.build(), ids(prompt, seed=1)
-    found = page.evaluate(WRITE, [whole(model), tokens, 64, {"temperature": 0}])
+    found = computed(page, WRITE, [whole(model), tokens, 64, {"temperature": 0}])
     wanted = generate_tokens(model, torch.tensor([tokens]), 64, Sampling(temperature=0))[0, prompt:]
     assert found == wanted.tolist()
     assert len(set(found)) > 1
@@ -184,24 +193,26 @@ def test_a_seed_writes_the_same_text_as_in_python(page, seed, knobs, toy):
     model, tokens = toy.build(), ids(5)
     names = {"temperature": "temperature", "top_k": "topK", "top_p": "topP"}
     given = {"seed": seed, **{names[name]: value for name, value in knobs.items()}}
-    found = page.evaluate(WRITE, [whole(model), tokens, 100, given])
+    found = computed(page, WRITE, [whole(model), tokens, 100, given])
     wanted = generate_tokens(model, torch.tensor([tokens]), 100, Sampling(seed=seed, **knobs))[
         0, 5:
     ]
     assert found == wanted.tolist()
-    other = page.evaluate(WRITE, [whole(model), tokens, 100, {**given, "seed": seed + 1}])
+    other = computed(page, WRITE, [whole(model), tokens, 100, {**given, "seed": seed + 1}])
     assert found != other
 
 
 def test_the_widget_s_reference_is_what_the_page_computes(page, toy):
     reference = toy.widget.reference
     assert reference["tokens"] == toy.tokenizer.encode("ROMEO:\nO, ")
-    found = page.evaluate(
-        "(tokens) => [...open(sent).read(tokens).scores(tokens.length - 1)]", reference["tokens"]
+    found = computed(
+        page,
+        "(tokens) => [...open(sent).read(tokens).scores(tokens.length - 1)]",
+        reference["tokens"],
     )
     gaps = [abs(a - b) for a, b in zip(found, reference["logits"], strict=False)]
     assert len(gaps) == 32
     assert max(gaps) < 1e-4
-    sent = page.evaluate("sent")
-    greedy = page.evaluate(WRITE, [sent, reference["tokens"], 64, {"temperature": 0}])
+    sent = computed(page, "sent")
+    greedy = computed(page, WRITE, [sent, reference["tokens"], 64, {"temperature": 0}])
     assert greedy == reference["greedy"]

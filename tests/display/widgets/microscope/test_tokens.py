@@ -6,6 +6,13 @@ import random
 import unicodedata
 
 from llmlab.data import ByteTokenizer, CharTokenizer
+from tests.browser import unchanging
+
+
+def computed(page, script: str, argument=None):
+    """What a script computes from its argument alone, whatever the page shows."""
+    return unchanging(page.evaluate(script, argument), "it depends on the argument alone")
+
 
 STRINGS = [
     "",
@@ -48,9 +55,9 @@ def made_up(count: int = 300) -> list[str]:
 
 def test_texts_become_the_same_tokens_as_in_python(page, toy):
     texts = [*STRINGS, toy.play, *made_up()]
-    found = page.evaluate("(texts) => texts.map((text) => tokenizer.encode(text))", texts)
+    found = computed(page, "(texts) => texts.map((text) => tokenizer.encode(text))", texts)
     assert found == [toy.tokenizer.encode(text) for text in texts]
-    back = page.evaluate("(all) => all.map((ids) => tokenizer.decode(ids))", found)
+    back = computed(page, "(all) => all.map((ids) => tokenizer.decode(ids))", found)
     assert back == texts
 
 
@@ -62,14 +69,14 @@ def test_every_kind_of_character_is_cut_as_in_python(page, toy):
     same = [c for c in there[:3000] + there[3000::37] if old.category(c) == unicodedata.category(c)]
     assert len(same) > 4000
     texts = [f"a{c}1{c} {c}a {c}" for c in same]
-    found = page.evaluate("(texts) => texts.map((text) => tokenizer.encode(text))", texts)
+    found = computed(page, "(texts) => texts.map((text) => tokenizer.encode(text))", texts)
     assert found == [toy.tokenizer.encode(text) for text in texts]
 
 
 def test_tokens_become_the_same_text_even_where_they_are_no_text(page, toy):
     rng = random.Random(6)
     lists = [[rng.randrange(301) for _ in range(rng.randrange(1, 30))] for _ in range(300)]
-    found = page.evaluate("(all) => all.map((ids) => tokenizer.decode(ids))", lists)
+    found = computed(page, "(all) => all.map((ids) => tokenizer.decode(ids))", lists)
     assert found == [toy.tokenizer.decode(one) for one in lists]
     assert any("\ufffd" in text for text in found)
 
@@ -78,6 +85,6 @@ def test_bytes_and_characters_are_read_too(page, toy):
     make = "([data, text]) => gpt.makeTokenizer(data).encode(text)"
     characters = CharTokenizer.train(toy.play + "🌹")
     for tokenizer, text in ((ByteTokenizer(), "café 🌹"), (characters, "ROMEO🌹")):
-        assert page.evaluate(make, [tokenizer.to_dict(), text]) == tokenizer.encode(text)
+        assert computed(page, make, [tokenizer.to_dict(), text]) == tokenizer.encode(text)
     back = "([data, ids]) => gpt.makeTokenizer(data).decode(ids)"
-    assert page.evaluate(back, [characters.to_dict(), characters.encode("O🌹")]) == "O🌹"
+    assert computed(page, back, [characters.to_dict(), characters.encode("O🌹")]) == "O🌹"
