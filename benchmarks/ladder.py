@@ -43,7 +43,7 @@ def without_convolution(model: FastGPT) -> None:
 def without_query_key_norm(model: FastGPT) -> None:
     """Queries and keys are turned as they come."""
     for block in model.blocks:
-        block.attention.position = block.attention.position.position
+        block.attention.query_norm = block.attention.key_norm = None
 
 
 def without_cap(model: FastGPT) -> None:

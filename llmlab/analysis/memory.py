@@ -1,7 +1,10 @@
-"""Where the memory of training goes, worked out and measured; and what the cache takes.
+"""Where the memory of training goes, and what the cache takes: worked out, and measured.
 
 All in bytes, for 4-byte numbers: half precision halves the activations, while weights, gradients
 and Adam's state stay as they are under automatic mixed precision.
+
+What is worked out, PyTorch works out itself: a model is built and run on fake tensors, which have a
+shape and no numbers, and what it would keep is added up. So any model is counted, of any size.
 """
 
 from __future__ import annotations
@@ -16,29 +19,25 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from llmlab.checks import check_sizes
-from llmlab.models import GPTConfig, build
-
-_NUMBER = 4  # bytes of a float32
+from llmlab.models import build
 
 
-def memory_estimate(config: GPTConfig, batch_size: int, time: int | None = None) -> dict[str, int]:
-    """Bytes that training a GPT takes, by part: weights, gradients, adam, activations.
+def memory_estimate(config, batch_size: int, time: int | None = None) -> dict[str, int]:
+    """Bytes that training a model takes, by part: weights, gradients, adam, activations.
 
     Activations are what the forward pass keeps for the backward pass of (B, T) tokens, T the
-    context unless given. The model is run on tensors without contents, as PyTorch would run it on
-    a CPU: that takes no memory, however large the model. While the backward pass runs, some more
-    comes and goes.
+    context unless given, as PyTorch keeps them on a CPU: of a GPT about (8D + 2F + H) numbers a
+    token and layer. Compare Korthikanti et al. (2022), equation 2. While the backward pass runs,
+    some more comes and goes.
 
     Raises:
-        ValueError: if batch_size or time is below 1, or time is beyond the context.
-        TypeError: if the config is not a ``GPTConfig``.
+        ValueError: if batch_size or time is below 1, or time is missing for a model of any context.
+        TypeError: if it is not a model's config.
     """
-    _check(config, batch_size=batch_size, time=time)
     with FakeTensorMode():
-        model = build(config).train()
-        tokens = torch.zeros(batch_size, time or config.context, dtype=torch.long)
-        activations = count_activations(model, tokens)
-    weights = sum(parameter.nbytes for parameter in model.parameters())
+        model, tokens = _model_and_tokens(config, batch_size, time)
+        weights = sum(parameter.nbytes for parameter in model.parameters())
+        activations = count_activations(model.train(), tokens)
     return {
         "weights": weights,
         "gradients": weights,
@@ -47,13 +46,19 @@ def memory_estimate(config: GPTConfig, batch_size: int, time: int | None = None)
     }
 
 
-def cache_memory(config: GPTConfig, batch_size: int = 1, time: int | None = None) -> int:
-    """Bytes of keys and values, 2 L D a token, that generating (B, T) tokens keeps.
+def cache_memory(config, batch_size: int = 1, time: int | None = None) -> int:
+    """Bytes of keys and values, 2 G K a token and layer, that generating (B, T) tokens keeps.
 
-    T is the context unless given. Raises as ``memory_estimate`` does.
+    T is the context unless given. Raises as ``memory_estimate`` does, and TypeError for a model
+    without a cache.
     """
-    _check(config, batch_size=batch_size, time=time)
-    return _NUMBER * 2 * config.layers * config.width * batch_size * (time or config.context)
+    with FakeTensorMode(), torch.no_grad():
+        model, tokens = _model_and_tokens(config, batch_size, time)
+        if not hasattr(model, "new_cache"):
+            raise TypeError(f"config must be of a model with a cache: got {type(config).__name__}.")
+        cache = model.new_cache()
+        model(tokens, cache=cache)
+    return cache.nbytes
 
 
 def count_activations(model: nn.Module, tokens: torch.Tensor) -> int:
@@ -62,22 +67,18 @@ def count_activations(model: nn.Module, tokens: torch.Tensor) -> int:
     Every buffer that autograd saves is counted once, the model's own weights left out. The loss is
     the cross-entropy of a language model.
     """
-    own = {_storage(tensor) for tensor in (*model.parameters(), *model.buffers())}
-    kept: dict[int, torch.Tensor] = {}  # keeps buffers alive: an address is used once
+    own = {t.untyped_storage()._cdata for t in (*model.parameters(), *model.buffers())}
+    kept: dict[int, torch.UntypedStorage] = {}  # keeps buffers alive: an address is used once
 
     def note(tensor: torch.Tensor) -> torch.Tensor:
-        if _storage(tensor) not in own:
-            kept[_storage(tensor)] = tensor
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:  # of the storage: fake tensors have no address of their own
+            kept[storage._cdata] = storage
         return tensor
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
         F.cross_entropy(model(tokens).flatten(0, 1), tokens.flatten())
-    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
-
-
-def _storage(tensor: torch.Tensor) -> int:
-    """Which buffer a tensor lies in, for tensors without contents too."""
-    return tensor.untyped_storage()._cdata
+    return sum(storage.nbytes() for storage in kept.values())
 
 
 def peak_memory(device: str | torch.device = "cpu") -> int:
@@ -104,13 +105,14 @@ def free_memory(device: str | torch.device = "cpu") -> int:
     return psutil.virtual_memory().available
 
 
-def check_memory(config: GPTConfig, batch_size: int, device: torch.device) -> None:
+def check_memory(config, batch_size: int, device: torch.device) -> None:
     """Refuse, before it is built, a model that cannot be trained in the memory there is.
 
     Raises:
         ValueError: if it needs more than is free.
     """
     parts = memory_estimate(config, batch_size)
+    weights = parts["weights"] // 4  # bytes of a float32
     if device.type == "cuda":
         parts["activations"] //= 2  # at least: half precision
     free = free_memory(device)
@@ -118,13 +120,14 @@ def check_memory(config: GPTConfig, batch_size: int, device: torch.device) -> No
     if needed > free:
         raise ValueError(
             f"the model must fit into the {free / 1e9:.1f} GB that are free on {device}: training "
-            f"{parts['weights'] // _NUMBER:,} weights on {batch_size} × {config.context} tokens "
-            f"takes about {needed / 1e9:.1f} GB; choose fewer layers, a smaller width or a smaller "
-            "batch."
+            f"{weights:,} weights on {batch_size} × {config.context} tokens takes "
+            f"about {needed / 1e9:.1f} GB; choose fewer layers, a smaller width or a smaller batch."
         )
 
 
-def _check(config: GPTConfig, **sizes: int | None) -> None:
-    if not isinstance(config, GPTConfig):
-        raise TypeError(f"config must be a GPTConfig: got {type(config).__name__}.")
-    check_sizes(**{name: size for name, size in sizes.items() if size is not None})
+def _model_and_tokens(config, batch_size: int, time: int | None) -> tuple[nn.Module, torch.Tensor]:
+    time = getattr(config, "context", None) if time is None else time
+    if time is None:
+        raise ValueError(f"time must be given for {type(config).__name__}, which has no context.")
+    check_sizes(batch_size=batch_size, time=time)
+    return build(config), torch.zeros(batch_size, time, dtype=torch.long)

@@ -8,8 +8,6 @@ Cutting the matrix into slices, as a batch of smaller products, lets every core 
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -23,58 +21,77 @@ LARGEST_SLICE = 1 << 19  # weights, two megabytes: larger ones slow products wit
 
 
 class QuickProducts:
-    """A context in which a model's linear layers and its head go through :func:`linear`.
+    """A context in which a model's linear layers and its head compute slice by slice.
 
     The model itself is not changed: its parts are called differently, and afterwards as before.
     Layers whose weights are too few to gain by it are left alone.
     """
 
     def __init__(self, model: nn.Module):
-        self._layers = [m for m in model.modules() if type(m) is nn.Linear and _is_large(m.weight)]
-        tables = (module for module in model.modules() if isinstance(module, TokenEmbedding))
-        self._heads = [table for table in tables if _is_large(table.weight)]
+        layers = [m for m in model.modules() if type(m) is nn.Linear and _is_large(m.weight)]
+        tables = [m for m in model.modules() if isinstance(m, TokenEmbedding)]
+        self._layers = [(layer, SlicedLinear(layer.weight, layer.bias)) for layer in layers]
+        self._heads = [(t, SlicedLinear(t.weight)) for t in tables if _is_large(t.weight)]
 
     def __enter__(self) -> None:
-        for layer in self._layers:
-            layer.forward = partial(linear, weight=layer.weight, bias=layer.bias)
-        for head in self._heads:
-            head.logits = partial(linear, weight=head.weight)
+        for layer, sliced in self._layers:
+            layer.forward = sliced
+        for head, sliced in self._heads:
+            head.logits = sliced
 
     def __exit__(self, *error: object) -> None:
-        for layer in self._layers:
+        for layer, _ in self._layers:
             del layer.forward
-        for head in self._heads:
+        for head, _ in self._heads:
             del head.logits
 
 
-def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+class SlicedLinear:
     """x Wᵀ + b for vectors x (..., D), a weight W (N, D) and a bias b (N,); returns (..., N).
 
-    On a CPU, without gradients, a few vectors meet a large matrix slice by slice; otherwise this is
+    A few vectors, without gradients, meet the matrix slice by slice; otherwise this is
     ``torch.nn.functional.linear``. The results differ in the last bits, as sums in another order.
+    The slices are views, cut once: cutting anew for every token would take as long as a few of the
+    smaller products.
     """
-    few = not torch.is_grad_enabled() and x.shape[:-1].numel() <= FEW_VECTORS
-    if few and _is_large(weight):
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None = None):
+        self._weight, self._bias = weight, bias
         slices = max(SLICES_A_THREAD * torch.get_num_threads(), weight.numel() // LARGEST_SLICE)
-        return _in_slices(x, weight, bias, slices)
-    return F.linear(x, weight, bias)
+        self._parts = _cut(weight.detach(), None if bias is None else bias.detach(), slices)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """The products (..., N)."""
+        if torch.is_grad_enabled() or x.shape[:-1].numel() > FEW_VECTORS:
+            return F.linear(x, self._weight, self._bias)
+        rows = x.reshape(1, -1, x.shape[-1])  # (1, M, D)
+        parts = [_product(rows, matrices, bias) for matrices, bias in self._parts]
+        out = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+        return out.view(*x.shape[:-1], -1)
+
+
+def _cut(weight: torch.Tensor, bias: torch.Tensor | None, slices: int) -> list[tuple]:
+    """Equal slices (slices, D, N / slices) and their biases, and a last one of the rows left."""
+    outputs, width = weight.shape
+    rest = outputs % slices
+    even = outputs - rest
+    parts = [] if rest == outputs else [(slices, slice(0, even))]
+    parts += [(1, slice(even, outputs))] if rest else []
+    return [
+        (
+            weight[rows].view(count, -1, width).mT,
+            None if bias is None else bias[rows].view(count, 1, -1),
+        )
+        for count, rows in parts
+    ]
+
+
+def _product(rows: torch.Tensor, matrices: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """Vectors (1, M, D) times each of the slices, side by side: (M, N)."""
+    rows = rows.expand(len(matrices), -1, -1)  # (slices, M, D)
+    out = torch.bmm(rows, matrices) if bias is None else torch.baddbmm(bias, rows, matrices)
+    return out.transpose(0, 1).flatten(1)  # from (slices, M, N / slices)
 
 
 def _is_large(weight: torch.Tensor) -> bool:
     return weight.numel() >= MANY_WEIGHTS and weight.is_cpu and weight.dtype == torch.float32
-
-
-def _in_slices(x, weight, bias, slices: int) -> torch.Tensor:
-    outputs, width = weight.shape
-    even = outputs - outputs % slices
-    if even < outputs:
-        first, rest = (None, None) if bias is None else (bias[:even], bias[even:])
-        parts = (_in_slices(x, weight[:even], first, slices), F.linear(x, weight[even:], rest))
-        return torch.cat(parts, dim=-1)
-    rows = x.reshape(-1, width).expand(slices, -1, -1)  # (slices, M, D)
-    matrices = weight.view(slices, -1, width).mT
-    if bias is None:
-        out = torch.bmm(rows, matrices)  # (slices, M, N / slices)
-    else:
-        out = torch.baddbmm(bias.view(slices, 1, -1), rows, matrices)
-    return out.transpose(0, 1).reshape(*x.shape[:-1], outputs)

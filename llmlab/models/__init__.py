@@ -1,14 +1,12 @@
 """The models, and the parts they are made of.
 
-Read in this order: ``attention``, ``positions``, ``norms``, ``feed_forward``, ``blocks``, then
-``gpt``, ``bert``, ``gru`` and ``fast_gpt``. ``convert`` exchanges weights with Hugging Face's
-``transformers``.
+Read in this order: ``attention``, ``masks``, ``positions``, ``norms``, ``feed_forward``,
+``blocks``, then ``gpt``, ``bert``, ``gru`` and ``fast_gpt``; ``cache`` is for writing.
+``hugging_face`` exchanges weights with Hugging Face's ``transformers``.
 """
 
 from llmlab.models.attention import (
     MultiHeadAttention,
-    causal_mask,
-    padding_mask,
     scaled_dot_product_attention,
 )
 from llmlab.models.bert import BERT, BERTConfig
@@ -19,11 +17,18 @@ from llmlab.models.fast_gpt import FastGPT, FastGPTConfig, ShortConvolution
 from llmlab.models.feed_forward import FeedForward, SwiGLU
 from llmlab.models.gpt import GPT, GPTConfig
 from llmlab.models.gru import GRUConfig, GRULanguageModel
+from llmlab.models.masks import (
+    CausalMask,
+    WindowMask,
+    causal_mask,
+    padding_mask,
+    window_mask,
+)
 from llmlab.models.norms import LayerNorm, RMSNorm, layer_norm, rms_norm
 from llmlab.models.positions import (
     ALiBi,
+    AttentionPosition,
     LearnedPositions,
-    NormedQueriesKeys,
     Rotary,
     SinusoidalPositions,
     alibi_bias,
@@ -41,8 +46,10 @@ __all__ = [
     "BERT",
     "GPT",
     "ALiBi",
+    "AttentionPosition",
     "BERTConfig",
     "Block",
+    "CausalMask",
     "FastGPT",
     "FastGPTConfig",
     "FeedForward",
@@ -54,7 +61,6 @@ __all__ = [
     "LayerNorm",
     "LearnedPositions",
     "MultiHeadAttention",
-    "NormedQueriesKeys",
     "PostNormBlock",
     "RMSNorm",
     "Rotary",
@@ -63,6 +69,7 @@ __all__ = [
     "SwiGLU",
     "TokenEmbedding",
     "WindowCache",
+    "WindowMask",
     "alibi_bias",
     "alibi_slopes",
     "build",
@@ -75,4 +82,5 @@ __all__ = [
     "rms_norm",
     "scaled_dot_product_attention",
     "sinusoidal",
+    "window_mask",
 ]

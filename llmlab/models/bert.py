@@ -75,7 +75,7 @@ class BERT(nn.Module):
         self.dropout = nn.Dropout(c.dropout)
         self.blocks = nn.ModuleList(
             PostNormBlock(
-                MultiHeadAttention(c.width, c.heads, causal=False, dropout=c.dropout),
+                MultiHeadAttention(c.width, c.heads, mask=None, dropout=c.dropout),
                 FeedForward(c.width, 4 * c.width, gelu, dropout=c.dropout),
                 LayerNorm(c.width, epsilon=EPSILON),
                 LayerNorm(c.width, epsilon=EPSILON),

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import torch
 
-from llmlab.checks import check_integers
+from llmlab.checks import check_integers, check_sizes
 
 
 class LayerCache:
@@ -18,12 +18,6 @@ class LayerCache:
 
     Appending writes into spare room, so n appends copy O(n) numbers in all and not O(n²).
     It is meant for inference: call the model under ``torch.inference_mode`` or ``torch.no_grad``.
-
-    Args:
-        capacity: tokens to make room for at the first append; the buffers grow beyond it.
-
-    Raises:
-        ValueError: if capacity < 0.
     """
 
     def __init__(self, capacity: int = 0):
@@ -60,12 +54,7 @@ class LayerCache:
             self._keys = _with_time(keys, self._capacity)
             self._values = _with_time(values, self._capacity)
             return
-        for name, new, kept in (("keys", keys, self._keys), ("values", values, self._values)):
-            if _without_time(new) != _without_time(kept):
-                raise ValueError(
-                    f"{name} must have the batch, heads and width of those already cached, "
-                    f"{_without_time(kept)}: got {_without_time(new)}."
-                )
+        _check_fit(keys, self._keys, values, self._values)
         if needed > self._capacity:
             self._capacity = max(2 * self._capacity, needed)
             self._keys = self._moved(self._keys)
@@ -78,38 +67,49 @@ class LayerCache:
 
 
 class WindowCache:
-    """Keys and values of the last tokens alone, for a layer whose queries see ``window`` tokens.
+    """Keys and values of one layer whose queries see ``window`` tokens, their own the last of them.
 
-    ``length`` counts every token that came, so that positions go on; memory stays that of a window.
+    Used like ``LayerCache``. ``length`` counts every token, so that positions go on; kept are the
+    last ``window - 1``, all that a later query may see.
     """
 
     def __init__(self, window: int):
+        check_sizes(window=window)
         self.length = 0
         self._window = window
-        self._kept: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._keys: torch.Tensor | None = None
+        self._values: torch.Tensor | None = None
 
     def append(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keep keys and values (B, G, T, K) of T new tokens; return those that they can see.
+        """Take keys and values (B, G, T, K) of T new tokens; return them after the ones in sight.
 
-        These are the new ones and up to window − 1 before them, (B, G, S, K) twice.
+        What comes back is (B, G, S, K) twice, S at most T + window - 1.
+
+        Raises:
+            ValueError: if the new tensors do not fit what is already kept.
         """
-        self.length += keys.shape[-2]
-        if self._kept is not None:
-            pairs = zip(self._kept, (keys, values), strict=True)
-            keys, values = (torch.cat(pair, dim=-2) for pair in pairs)
-        last = self._window - 1
-        first = max(0, keys.shape[-2] - last)
-        self._kept = keys[..., first:, :].clone(), values[..., first:, :].clone()
+        time = keys.shape[-2]
+        if self._keys is not None:
+            _check_fit(keys, self._keys, values, self._values)
+            keys = torch.cat([self._keys, keys], dim=-2)
+            values = torch.cat([self._values, values], dim=-2)
+        first = max(0, keys.shape[-2] - self._window + 1)
+        # copies, because views of the last few tokens would keep all of a long prompt in memory
+        self._keys, self._values = (part[..., first:, :].clone() for part in (keys, values))
+        self.length += time
         return keys, values
 
     @property
     def nbytes(self) -> int:
-        """Bytes that are kept."""
-        return sum(kept.nbytes for kept in self._kept or ())
+        """Bytes that the kept keys and values take."""
+        return sum(b.nbytes for b in (self._keys, self._values) if b is not None)
 
 
 class KeyValueCache:
-    """One cache a layer; a model makes it: ``model(new, cache=model.new_cache())``."""
+    """The caches of a model's layers, first to last; ``model.new_cache()`` makes one.
+
+    Give it to the model with the tokens that follow: ``model(new_tokens, cache=cache)``.
+    """
 
     def __init__(self, layers: Iterable[LayerCache | WindowCache]):
         self._layers = list(layers)
@@ -122,13 +122,22 @@ class KeyValueCache:
 
     @property
     def length(self) -> int:
-        """Tokens that every layer has seen."""
+        """Tokens that every layer has read."""
         return self._layers[-1].length
 
     @property
     def nbytes(self) -> int:
         """Bytes that the caches of all layers take."""
         return sum(layer.nbytes for layer in self._layers)
+
+
+def _check_fit(keys, kept_keys, values, kept_values) -> None:
+    for name, new, kept in (("keys", keys, kept_keys), ("values", values, kept_values)):
+        if _without_time(new) != _without_time(kept):
+            raise ValueError(
+                f"{name} must have the batch, heads and width of those already cached, "
+                f"{_without_time(kept)}: got {_without_time(new)}."
+            )
 
 
 def _with_time(like: torch.Tensor, time: int) -> torch.Tensor:

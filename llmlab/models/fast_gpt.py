@@ -17,7 +17,7 @@ from llmlab.models.attention import MultiHeadAttention
 from llmlab.models.blocks import Block
 from llmlab.models.embedding import TokenEmbedding, check_length
 from llmlab.models.feed_forward import feed_forward_named
-from llmlab.models.positions import NormedQueriesKeys, Rotary
+from llmlab.models.positions import Rotary
 
 LOGIT_CAP = 15.0
 
@@ -101,11 +101,18 @@ class FastGPT(nn.Module):
         self.convolution = ShortConvolution(c.width, c.lookback)
         self.norm = nn.RMSNorm(c.width, elementwise_affine=False)
         head_width = c.width // c.heads
-        head_norm = nn.RMSNorm(head_width, elementwise_affine=False)
-        position = NormedQueriesKeys(Rotary(head_width, c.context), head_norm, head_norm)
+        norm = nn.RMSNorm(head_width, elementwise_affine=False)
+        position = Rotary(head_width, c.context)
         self.blocks = nn.ModuleList(
             Block(
-                MultiHeadAttention(c.width, c.heads, True, position, bias=False),
+                MultiHeadAttention(
+                    c.width,
+                    c.heads,
+                    position=position,
+                    bias=False,
+                    query_norm=norm,
+                    key_norm=norm,
+                ),
                 feed_forward_named("relu2", c.width, bias=False),
                 self.norm,
                 self.norm,
@@ -138,9 +145,9 @@ class FastGPT(nn.Module):
     def _initialise(self) -> None:
         bound = (3 / self.config.width) ** 0.5  # deviation 1/√D
         for block in self.blocks:
-            inner, outer = block.attention, block.feed_forward
-            for layer in (inner.query, inner.key, inner.value, outer.expand):
+            attention, feed_forward = block.attention, block.feed_forward
+            for layer in (attention.query, attention.key, attention.value, feed_forward.expand):
                 nn.init.uniform_(layer.weight, -bound, bound)
-            for part in (inner, outer):
-                nn.init.zeros_(part.output.weight)
+            for layer in (attention.output, feed_forward.output):
+                nn.init.zeros_(layer.weight)
         nn.init.zeros_(self.head.weight)

@@ -91,7 +91,9 @@ class GPT(nn.Module):
         position = attention_position(c.position, c.context, c.heads, c.width // c.heads)
         self.blocks = nn.ModuleList(
             Block(
-                MultiHeadAttention(c.width, c.heads, True, position, c.bias, c.dropout),
+                MultiHeadAttention(
+                    c.width, c.heads, position=position, bias=c.bias, dropout=c.dropout
+                ),
                 feed_forward_named(c.feed_forward, c.width, c.bias, c.dropout),
                 norm_named(c.norm, c.width, c.bias),
                 norm_named(c.norm, c.width, c.bias),

@@ -115,49 +115,22 @@ class Rotary(AttentionPosition):
         Raises:
             ValueError: if the last position lies beyond the prepared ones.
         """
-        end = start + x.shape[-2]
-        if end > len(self.cos):
-            raise ValueError(
-                f"positions must be below context={len(self.cos)}: got positions up to {end - 1}."
-            )
-        cos, sin = self.cos[start:end], self.sin[start:end]  # (T, K/2)
-        first, second = x.float().chunk(2, dim=-1)
-        turned = torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
-        return turned.to(x.dtype)  # angles need float32: bfloat16 cannot tell positions 256, 257
+        return _turn(x, *self._angles(start, start + x.shape[-2]))
 
     def rotate(
         self, q: torch.Tensor, k: torch.Tensor, start: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Queries and keys (B, H, T, K) turned by their positions; values stay as they are."""
-        return self(q, start), self(k, start)
+        angles = self._angles(start, start + q.shape[-2])
+        return _turn(q, *angles), _turn(k, *angles)
 
-
-class NormedQueriesKeys(AttentionPosition):
-    """Queries and keys are normed, and then meet another position scheme.
-
-    Normed to a root mean square of 1, without gains, no score exceeds √K, whatever the weights.
-    Henry et al. 2020 (query-key normalisation).
-
-    Args:
-        position: what they meet next.
-        query_norm, key_norm: norms of vectors (..., K).
-    """
-
-    def __init__(self, position: AttentionPosition, query_norm: nn.Module, key_norm: nn.Module):
-        super().__init__()
-        self.position = position
-        self.query_norm = query_norm
-        self.key_norm = key_norm
-
-    def rotate(
-        self, q: torch.Tensor, k: torch.Tensor, start: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Queries (B, H, T, K) and keys (B, G, T, K) normed, then turned by their positions."""
-        return self.position.rotate(self.query_norm(q), self.key_norm(k), start)
-
-    def bias(self, time: int, source: int) -> torch.Tensor | None:
-        """The biases of the scheme they meet."""
-        return self.position.bias(time, source)
+    def _angles(self, start: int, end: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Cosine and sine (T, K/2) of the angles of these positions."""
+        if end > len(self.cos):
+            raise ValueError(
+                f"positions must be below context={len(self.cos)}: got positions up to {end - 1}."
+            )
+        return self.cos[start:end], self.sin[start:end]
 
 
 class ALiBi(AttentionPosition):
@@ -173,6 +146,12 @@ class ALiBi(AttentionPosition):
     def bias(self, time: int, source: int) -> torch.Tensor:
         """The biases (H, T, S) of the last T of S positions as queries."""
         return _linear_bias(self.slopes, time, source)
+
+
+def _turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    first, second = x.float().chunk(2, dim=-1)
+    turned = torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+    return turned.to(x.dtype)  # angles need float32: bfloat16 cannot tell positions 256, 257
 
 
 def alibi_slopes(heads: int) -> torch.Tensor:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -17,7 +18,7 @@ from llmlab.analysis import (
     memory_estimate,
     peak_memory,
 )
-from llmlab.models import GPTConfig, GRUConfig, build
+from llmlab.models import BERTConfig, FastGPTConfig, GPTConfig, GRUConfig, build
 
 SIZES = {"vocab_size": 50, "context": 16, "layers": 2, "heads": 4, "width": 32}
 TOKENS = torch.randint(50, (3, 16), generator=torch.Generator().manual_seed(0))
@@ -38,7 +39,33 @@ def test_activations_agree_with_what_autograd_saves(position, norm, feed_forward
         **SIZES, position=position, norm=norm, feed_forward=feed_forward, dropout=dropout
     )
     saved = count_activations(build(config).train(), TOKENS)
-    assert memory_estimate(config, batch_size=3)["activations"] == pytest.approx(saved, rel=0.01)
+    assert memory_estimate(config, batch_size=3)["activations"] == saved
+
+
+@pytest.mark.parametrize("kind", [BERTConfig, FastGPTConfig])
+def test_other_models_are_estimated_too(kind):
+    config = kind(**SIZES)
+    model = build(config).train()
+    estimate = memory_estimate(config, batch_size=3)
+    assert estimate["activations"] == count_activations(model, TOKENS)
+    assert estimate["weights"] == 4 * count_parameters(model)
+
+
+def test_activations_of_a_gpt_by_hand():
+    config = GPTConfig(**SIZES)
+    found = [memory_estimate(replace(config, layers=n), 1)["activations"] for n in (2, 3)]
+    width, hidden, heads = 32, 128, 4
+    # two norms keep their input and two numbers; attention reads D, keeps q, k, v, out and H
+    # numbers; the feed-forward reads D and keeps F before and after the activation
+    layer = 2 * (width + 2) + width + 4 * width + heads + width + 2 * hidden
+    assert found[1] - found[0] == 4 * 16 * layer
+
+
+def test_estimating_draws_no_random_number():
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    memory_estimate(GPTConfig(**SIZES, dropout=0.1), 3)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_weights_gradients_and_adam_agree_with_the_tensors():
@@ -109,9 +136,13 @@ def test_sizes_below_one_are_refused(call, message: str):
         call(GPTConfig(**SIZES))
 
 
-def test_other_models_are_refused():
-    with pytest.raises(TypeError, match=r"^config must be a GPTConfig: got GRUConfig"):
+def test_what_cannot_be_estimated_is_refused():
+    with pytest.raises(TypeError, match=r"^config must be one of GPTConfig, .*: got dict"):
+        memory_estimate({}, 1, 8)
+    with pytest.raises(ValueError, match=r"^time must be given for GRUConfig"):
         memory_estimate(GRUConfig(vocab_size=5, width=4), 1)
+    with pytest.raises(TypeError, match=r"^config must be of a model with a cache: got GRUConfig"):
+        cache_memory(GRUConfig(vocab_size=5, width=4), time=3)
 
 
 def test_free_memory_is_a_part_of_what_there_is():

@@ -3,21 +3,22 @@ import torch
 from torch.nn import functional as F
 
 from llmlab.inference import linear as module
-from llmlab.inference.linear import MANY_WEIGHTS, QuickProducts, linear
+from llmlab.inference.linear import MANY_WEIGHTS, QuickProducts, SlicedLinear
 from llmlab.models import GPT, GPTConfig
 
 
 @pytest.fixture
 def sliced(monkeypatch) -> list[int]:
-    """Notes into how many slices products were cut."""
+    """Notes of how many slices products were made, a last single one aside."""
     taken: list[int] = []
-    plain = module._in_slices
+    plain = module._product
 
-    def counted(x, weight, bias, slices):
-        taken.append(slices)
-        return plain(x, weight, bias, slices)
+    def counted(rows, matrices, bias):
+        if len(matrices) > 1:
+            taken.append(len(matrices))
+        return plain(rows, matrices, bias)
 
-    monkeypatch.setattr(module, "_in_slices", counted)
+    monkeypatch.setattr(module, "_product", counted)
     return taken
 
 
@@ -31,7 +32,11 @@ def weights(outputs: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
 def test_two_slices_by_hand():
     weight = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])  # two slices of one row, one left
     x, bias = torch.tensor([[1.0, 10.0]]), torch.tensor([0.5, 0.0, -1.0])
-    assert module._in_slices(x, weight, bias, 2).tolist() == [[21.5, 43.0, 64.0]]
+    layer = SlicedLinear(weight, bias)
+    layer._parts = module._cut(weight, bias, slices=2)
+    assert [len(matrices) for matrices, _ in layer._parts] == [2, 1]
+    with torch.no_grad():
+        assert layer(x).tolist() == [[21.5, 43.0, 64.0]]
 
 
 @pytest.mark.parametrize("shape", [(512,), (1, 512), (4, 1, 512), (2, 32, 512)])
@@ -42,20 +47,31 @@ def test_slices_change_the_last_bits_alone(sliced, shape, outputs, biased):
     x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
     bias = bias if biased else None
     with torch.no_grad():
-        found = linear(x, weight, bias)
+        found = SlicedLinear(weight, bias)(x)
     assert sliced
     assert found.is_contiguous()  # PyTorch's fused attention asks for it
     torch.testing.assert_close(found, F.linear(x, weight, bias), atol=1e-4, rtol=1e-5)
 
 
-def test_training_and_small_or_many_products_are_the_plain_ones(sliced):
-    weight, _ = weights(512, 512)
-    linear(torch.ones(1, 512), weight)  # gradients are on
+def test_training_and_many_products_are_the_plain_ones(sliced):
+    weight, bias = (part.requires_grad_() for part in weights(512, 512))
+    layer, x = SlicedLinear(weight, bias), torch.ones(1, 512)
+    layer(x).sum().backward()  # gradients are on
+    assert torch.equal(weight.grad, torch.ones(512, 512))
+    assert torch.equal(bias.grad, torch.ones(512))
     with torch.no_grad():
-        linear(torch.ones(module.FEW_VECTORS + 1, 512), weight)
-        linear(torch.ones(1, 512), weight[: MANY_WEIGHTS // 512 - 1])
-        linear(torch.ones(1, 512, dtype=torch.float64), weight.double())
+        many = torch.ones(module.FEW_VECTORS + 1, 512)
+        assert torch.equal(layer(many), F.linear(many, weight, bias))
     assert not sliced
+
+
+def test_the_slices_follow_the_weights():
+    layer = torch.nn.Linear(512, 600)
+    sliced, x = SlicedLinear(layer.weight, layer.bias), torch.ones(2, 512)
+    with torch.no_grad():
+        layer.weight.mul_(3.0)
+        layer.bias.add_(1.0)
+        torch.testing.assert_close(sliced(x), layer(x), atol=1e-4, rtol=1e-5)
 
 
 def test_a_models_large_layers_and_head_are_called_so_and_afterwards_as_before(sliced):
@@ -84,6 +100,8 @@ def test_small_layers_and_layers_of_ones_own_are_left_alone():
     class Own(torch.nn.Linear):
         """A layer with a forward of its own."""
 
-    model = torch.nn.Sequential(torch.nn.Linear(8, 8), Own(512, 512))
+    few = torch.nn.Linear(512, MANY_WEIGHTS // 512 - 1)
+    model = torch.nn.Sequential(torch.nn.Linear(8, 8), few, Own(512, 512))
+    model.append(torch.nn.Linear(512, 512, dtype=torch.float64))
     with QuickProducts(model):
         assert all("forward" not in vars(module) for module in model)

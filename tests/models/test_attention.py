@@ -7,12 +7,16 @@ from torch.nn import functional as F
 from llmlab.analysis import record_attention
 from llmlab.models import (
     ALiBi,
+    AttentionPosition,
+    CausalMask,
     MultiHeadAttention,
-    NormedQueriesKeys,
+    RMSNorm,
     Rotary,
+    WindowMask,
     causal_mask,
     padding_mask,
     scaled_dot_product_attention,
+    window_mask,
 )
 
 
@@ -133,6 +137,12 @@ def test_causal_mask():
     assert causal_mask(2, 4).int().tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
 
 
+def test_window_mask():
+    assert window_mask(2, 3).int().tolist() == [[1, 0, 0], [1, 1, 0], [0, 1, 1]]
+    assert window_mask(2, 1, 4).int().tolist() == [[0, 0, 1, 1]]
+    assert torch.equal(window_mask(9, 5), causal_mask(5))
+
+
 def test_padding_mask():
     mask = padding_mask([1, 3], 3)
     assert mask.shape == (2, 1, 1, 3)
@@ -161,7 +171,8 @@ def positions(heads, head_width):
 @pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
 @pytest.mark.parametrize("mask", ["none", "padding", "arbitrary"])
 def test_fused_agrees_with_readable(causal, position, mask, random):
-    attention = MultiHeadAttention(12, 3, causal, positions(3, 4)[position])
+    own = CausalMask() if causal else None
+    attention = MultiHeadAttention(12, 3, own, positions(3, 4)[position])
     x = random(2, 7, 12)
     fused = attention(x, masks(7)[mask])
     with record_attention(attention) as maps:
@@ -172,7 +183,7 @@ def test_fused_agrees_with_readable(causal, position, mask, random):
 
 @pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
 def test_gradients_of_fused_and_readable_agree(position, random):
-    attention = MultiHeadAttention(12, 3, True, positions(3, 4)[position])
+    attention = MultiHeadAttention(12, 3, position=positions(3, 4)[position])
     x = random(2, 7, 12)
     found = []
     for recording in (False, True):
@@ -182,14 +193,14 @@ def test_gradients_of_fused_and_readable_agree(position, random):
                 attention(x).square().sum().backward()
         else:
             attention(x).square().sum().backward()
-        found.append(attention.query.weight.grad)
+        found.append([parameter.grad for parameter in attention.parameters()])
     torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-4)
 
 
 def test_multi_head_agrees_with_pytorch_module(random):
-    ours = MultiHeadAttention(12, 3, causal=False)
+    ours = MultiHeadAttention(12, 3, mask=None)
     theirs = torch.nn.MultiheadAttention(12, 3, batch_first=True)
-    parts = (ours.query, ours.key, ours.value)
+    parts = ours.query, ours.key, ours.value
     theirs.in_proj_weight.data = torch.cat([part.weight.data for part in parts])
     theirs.in_proj_bias.data = torch.cat([part.bias.data for part in parts])
     theirs.out_proj.load_state_dict(ours.output.state_dict())
@@ -204,7 +215,7 @@ def test_multi_head_agrees_with_pytorch_module(random):
 @pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
 @pytest.mark.parametrize("pieces", [[9], [1] * 9, [4, 5], [3, 1, 5]])
 def test_cached_equals_uncached(position, pieces, random):
-    attention = MultiHeadAttention(12, 3, True, positions(3, 4)[position])
+    attention = MultiHeadAttention(12, 3, position=positions(3, 4)[position])
     x = random(2, 9, 12)
     cache = GrowingCache()
     outs = [attention(piece, cache=cache) for piece in x.split(pieces, dim=1)]
@@ -214,7 +225,7 @@ def test_cached_equals_uncached(position, pieces, random):
 @pytest.mark.parametrize("mask", ["padding", "arbitrary"])
 @pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
 def test_a_mask_comes_on_top_of_the_causal_one(mask, position, random):
-    attention = MultiHeadAttention(12, 3, True, positions(3, 4)[position])
+    attention = MultiHeadAttention(12, 3, position=positions(3, 4)[position])
     x, given = random(2, 7, 12), masks(7)[mask]
     with record_attention(attention) as maps:
         attention(x, given)
@@ -231,7 +242,7 @@ def test_a_mask_covers_the_cached_keys(random):
 
 
 def test_padded_keys_do_not_matter(random):
-    attention = MultiHeadAttention(12, 3, causal=False)
+    attention = MultiHeadAttention(12, 3, mask=None)
     x = random(2, 6, 12)
     mask = padding_mask([6, 4], 6)
     before = attention(x, mask)
@@ -248,100 +259,160 @@ def test_dropout_acts_in_training_only(random):
     assert torch.equal(attention(x), attention(x))
 
 
-# --- Other shapes ----------------------------------------------------------------------------
+# --- Fewer key-value heads -------------------------------------------------------------------
+
+
+def repeated(attention: MultiHeadAttention) -> MultiHeadAttention:
+    """The multi-head attention whose heads of one group have the same keys and values."""
+    groups, times = attention.key_value_heads, attention.heads // attention.key_value_heads
+    parts = {"position": attention.position, "mask": attention.mask}
+    full = MultiHeadAttention(attention.query.in_features, attention.heads, **parts)
+    for name in ("query", "output"):
+        getattr(full, name).load_state_dict(getattr(attention, name).state_dict())
+    for name in ("key", "value"):
+        for kind, rows in getattr(attention, name).named_parameters():
+            by_group = rows.data.unflatten(0, (groups, -1))
+            theirs = torch.cat([group for group in by_group for _ in range(times)])
+            getattr(getattr(full, name), kind).data = theirs
+    return full
 
 
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
-def test_grouped_queries_are_heads_with_equal_keys_and_values(groups, position, random):
-    scheme = positions(4, 4)[position]
-    grouped = MultiHeadAttention(16, 4, True, scheme, key_value_heads=groups)
-    reference = with_repeated_keys_of(grouped, MultiHeadAttention(16, 4, True, scheme))
-    x = random(2, 7, 16)
-    torch.testing.assert_close(grouped(x), reference(x), atol=1e-6, rtol=1e-5)
-    with record_attention(grouped) as maps, record_attention(reference) as expected:
-        torch.testing.assert_close(grouped(x), reference(x), atol=1e-6, rtol=1e-5)
+@pytest.mark.parametrize("mask", ["none", "padding"])
+def test_grouped_queries_are_heads_that_share_keys_and_values(groups, position, mask, random):
+    grouped = MultiHeadAttention(16, 4, position=positions(4, 4)[position], key_value_heads=groups)
+    full = repeated(grouped)
+    assert grouped.key.weight.shape == grouped.value.weight.shape == (4 * groups, 16)
+    x, mask = random(2, 7, 16), masks(7)[mask]
+    out = grouped(x, mask)
+    torch.testing.assert_close(out, full(x, mask), atol=1e-6, rtol=1e-5)
+    with record_attention(grouped) as maps, record_attention(full) as expected:
+        torch.testing.assert_close(grouped(x, mask), full(x, mask), atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(maps[0], expected[0])
 
 
-def with_repeated_keys_of(grouped, full) -> MultiHeadAttention:
-    """The full attention, each of whose keys and values is the copy of its group's."""
-    times = grouped.heads // grouped.key_value_heads
-    full.query.load_state_dict(grouped.query.state_dict())
-    full.output.load_state_dict(grouped.output.state_dict())
-    for ours, theirs in ((full.key, grouped.key), (full.value, grouped.value)):
-        for kind in ("weight", "bias"):
-            rows = getattr(theirs, kind).data.unflatten(0, (grouped.key_value_heads, -1))
-            getattr(ours, kind).data = rows.repeat_interleave(times, dim=0).flatten(0, 1)
-    return full
-
-
-def test_gradients_of_a_shared_key_are_the_sum_over_its_heads(random):
-    grouped = MultiHeadAttention(12, 4, key_value_heads=2)
-    full = with_repeated_keys_of(grouped, MultiHeadAttention(12, 4))
-    x = random(2, 7, 12)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_gradients_of_shared_keys_are_the_sum_over_the_heads_that_share_them(groups, random):
+    grouped = MultiHeadAttention(16, 4, position=Rotary(4, 32), key_value_heads=groups)
+    full, x, wanted = repeated(grouped), random(2, 7, 16), random(2, 7, 16)
     for attention in (grouped, full):
-        attention(x).square().sum().backward()
-    summed = full.key.weight.grad.unflatten(0, (2, 2, 3)).sum(1).flatten(0, 1)
-    torch.testing.assert_close(grouped.key.weight.grad, summed, atol=1e-5, rtol=1e-4)
+        (attention(x) * wanted).sum().backward()
+    for name in ("query", "output"):
+        found, expected = (getattr(a, name).weight.grad for a in (grouped, full))
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    for name in ("key", "value"):
+        for kind in ("weight", "bias"):
+            found, each = (getattr(getattr(a, name), kind).grad for a in (grouped, full))
+            expected = each.unflatten(0, (groups, 4 // groups, 4)).sum(1).flatten(0, 1)
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("options", [{"key_value_heads": 1}, {"window": 3}, {"head_width": 8}])
 @pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
-@pytest.mark.parametrize("pieces", [[9], [1] * 9, [4, 5], [3, 1, 5]])
-def test_every_shape_writes_with_its_own_cache(options, position, pieces, random):
-    scheme = positions(3, options.get("head_width", 4))[position]
-    attention = MultiHeadAttention(12, 3, True, scheme, **options)
+@pytest.mark.parametrize("pieces", [[1] * 9, [4, 5], [3, 1, 5]])
+def test_grouped_queries_write_as_they_read_from_a_smaller_cache(position, pieces, random):
+    grouped = MultiHeadAttention(16, 4, position=positions(4, 4)[position], key_value_heads=2)
+    full, x = repeated(grouped), random(2, 9, 16)
+    caches = [attention.new_cache(9) for attention in (grouped, full)]
+    with torch.no_grad():
+        outs = [grouped(piece, cache=caches[0]) for piece in x.split(pieces, dim=1)]
+        theirs = [full(piece, cache=caches[1]) for piece in x.split(pieces, dim=1)]
+    torch.testing.assert_close(torch.cat(outs, 1), torch.cat(theirs, 1), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(torch.cat(outs, 1), full(x), atol=1e-6, rtol=1e-5)
+    assert 2 * caches[0].nbytes == caches[1].nbytes == 4 * 2 * 2 * 4 * 9 * 4
+
+
+# --- Another head width ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
+@pytest.mark.parametrize("pieces", [[1] * 9, [4, 5], [3, 1, 5]])
+def test_another_head_width_writes_as_it_reads(position, pieces, random):
+    attention = MultiHeadAttention(12, 3, position=positions(3, 8)[position], head_width=8)
     x, cache = random(2, 9, 12), attention.new_cache()
     outs = [attention(piece, cache=cache) for piece in x.split(pieces, dim=1)]
     torch.testing.assert_close(torch.cat(outs, 1), attention(x), atol=1e-6, rtol=1e-5)
-    assert cache.length == 9
 
 
-@pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
-def test_a_window_is_a_mask_over_full_attention(position, random):
-    scheme = positions(3, 4)[position]
-    full, narrow = (MultiHeadAttention(12, 3, True, scheme, window=w) for w in (None, 3))
-    narrow.load_state_dict(full.state_dict())
-    distance = torch.arange(7)[:, None] - torch.arange(7)
+@pytest.mark.parametrize("head_width", [2, 5, 32])
+def test_another_head_width_agrees_with_pytorchs_function(head_width, random):
+    attention = MultiHeadAttention(12, 3, head_width=head_width, key_value_heads=1)
     x = random(2, 7, 12)
-    torch.testing.assert_close(narrow(x), full(x, distance < 3), atol=1e-6, rtol=1e-5)
-    with record_attention(narrow) as maps:
-        narrow(x)
-    assert torch.equal(maps[0][0, 0] > 0, (distance >= 0) & (distance < 3))
-
-
-def test_a_windows_cache_does_not_grow(random):
-    attention = MultiHeadAttention(12, 3, window=4)
-    cache = attention.new_cache(capacity=100)
-    sizes = []
-    for token in random(1, 20, 12).split(1, dim=1):
-        attention(token, cache=cache)
-        sizes.append(cache.nbytes)
-    assert sizes[-1] == max(sizes) == 2 * 3 * 12 * 4  # keys and values, tokens, width, bytes
-
-
-def test_heads_may_be_wider_than_their_share(random):
-    attention = MultiHeadAttention(12, 3, head_width=8, causal=False)
-    x = random(2, 5, 12)
-    q, k, v = (
-        layer(x).view(2, 5, 3, 8).transpose(1, 2)
-        for layer in (attention.query, attention.key, attention.value)
+    heads = F.linear(x, attention.query.weight, attention.query.bias).unflatten(-1, (3, -1))
+    k, v = (F.linear(x, p.weight, p.bias)[:, None] for p in (attention.key, attention.value))
+    out = F.scaled_dot_product_attention(heads.transpose(1, 2), k, v, is_causal=True)
+    assert heads.shape[-1] == head_width
+    expected = F.linear(
+        out.transpose(1, 2).flatten(2), attention.output.weight, attention.output.bias
     )
-    out = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(2, 5, 24)
-    torch.testing.assert_close(attention(x), attention.output(out))
+    torch.testing.assert_close(attention(x), expected, atol=1e-6, rtol=1e-5)
+
+
+# --- A window --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("window", [1, 3, 7, 20])
+@pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
+@pytest.mark.parametrize("mask", ["none", "padding"])
+def test_a_window_is_full_attention_under_a_mask(window, position, mask, random):
+    attention = MultiHeadAttention(12, 3, WindowMask(window), positions(3, 4)[position])
+    x, given = random(2, 7, 12), masks(7)[mask]
+    out = attention(x, given)
+    attention.mask = None  # full attention
+    only = window_mask(window, 7) if given is None else window_mask(window, 7) & given
+    torch.testing.assert_close(out, attention(x, only), atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("window", [1, 2, 4, 30])
+@pytest.mark.parametrize("position", ["none", "rotary", "alibi"])
+@pytest.mark.parametrize("pieces", [[1] * 11, [5, 6], [3, 1, 7], [1, 9, 1]])
+def test_the_cache_of_a_window_keeps_no_more_than_the_window(window, position, pieces, random):
+    attention = MultiHeadAttention(
+        16, 4, WindowMask(window), positions(4, 4)[position], key_value_heads=2
+    )
+    x, cache = random(2, 11, 16), attention.new_cache(11)
+    outs = []
+    with torch.no_grad():
+        for piece in x.split(pieces, dim=1):
+            outs.append(attention(piece, cache=cache))
+            kept = min(window - 1, cache.length)
+            assert cache.nbytes == 4 * 2 * 2 * 2 * kept * 4  # keys, values; B, G, K; bytes
+        torch.testing.assert_close(torch.cat(outs, 1), attention(x), atol=1e-6, rtol=1e-5)
+    assert cache.length == 11
+
+
+# --- Norms of queries and keys ---------------------------------------------------------------
+
+
+class Noting(AttentionPosition):
+    """A position scheme that does nothing but remember what it was given."""
+
+    def rotate(self, q, k, start):
+        self.q, self.k = q, k
+        return q, k
 
 
 def test_normed_queries_and_keys_by_hand():
-    norm = torch.nn.RMSNorm(2, eps=0.0)
-    norm.weight.data = torch.tensor([1.0, 3.0])
-    position = NormedQueriesKeys(ALiBi(1), torch.nn.Identity(), norm)
-    q = torch.tensor([[[[3.0, 4.0]]]])
-    turned_q, turned_k = position.rotate(q, q, start=0)
-    assert torch.equal(turned_q, q)
-    length = math.sqrt(12.5)  # the root mean square of 3 and 4
-    torch.testing.assert_close(turned_k, torch.tensor([[[[3 / length, 12 / length]]]]))
-    assert torch.equal(position.bias(2, 2), ALiBi(1).bias(2, 2))
+    position, query_norm, key_norm = Noting(), RMSNorm(2, epsilon=0), RMSNorm(2, epsilon=0)
+    query_norm.weight.data, key_norm.weight.data = torch.tensor([1.0, 2.0]), torch.ones(2)
+    attention = MultiHeadAttention(
+        4, 2, position=position, bias=False, query_norm=query_norm, key_norm=key_norm
+    )
+    for part in (attention.query, attention.key):
+        part.weight.data = torch.eye(4)
+    attention(torch.tensor([[[3.0, 4.0, -6.0, 8.0]]]))
+    # (3, 4) / √((9 + 16) / 2) = (3, 4) √2 / 5 = (0.6, 0.8) √2, and (-6, 8) is twice as long
+    expected = math.sqrt(2) * torch.tensor([[0.6, 0.8], [-0.6, 0.8]])
+    torch.testing.assert_close(position.k[0, :, 0], expected)
+    torch.testing.assert_close(position.q[0, :, 0], expected * torch.tensor([1.0, 2.0]))
+
+
+def test_normed_scores_are_bounded_whatever_the_weights(random):
+    norm, position = torch.nn.RMSNorm(8, elementwise_affine=False), Noting()
+    attention = MultiHeadAttention(16, 2, position=position, query_norm=norm, key_norm=norm)
+    attention(1e4 * random(1, 6, 16))
+    assert torch.allclose(position.q.square().mean(-1), torch.ones(1, 2, 6), atol=1e-4)
+    assert (position.q @ position.k.mT / math.sqrt(8)).abs().max() <= math.sqrt(8) + 1e-4
 
 
 # --- Bad input -------------------------------------------------------------------------------
@@ -350,24 +421,6 @@ def test_normed_queries_and_keys_by_hand():
 def test_heads_must_divide_width():
     with pytest.raises(ValueError, match="heads must divide width: got heads=3, width=64"):
         MultiHeadAttention(64, 3)
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        (
-            {"key_value_heads": 3},
-            "key_value_heads must divide heads: got key_value_heads=3, heads=4",
-        ),
-        ({"key_value_heads": 0}, "key_value_heads must be an integer of at least 1"),
-        ({"head_width": 0}, "head_width must be an integer of at least 1: got head_width=0"),
-        ({"window": 0}, "window must be an integer of at least 1: got window=0"),
-        ({"window": 2, "causal": False}, "window must be None without causal: got window=2"),
-    ],
-)
-def test_shapes_that_do_not_fit(options, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        MultiHeadAttention(8, 4, **options)
 
 
 def test_mask_must_be_boolean():
@@ -379,3 +432,25 @@ def test_mask_must_be_boolean():
 def test_mask_must_fit(shape):
     with pytest.raises(ValueError, match=r"mask must be \(T, S\) or broadcastable"):
         MultiHeadAttention(8, 2)(torch.zeros(2, 3, 8), torch.ones(shape, dtype=torch.bool))
+
+
+def test_key_value_heads_must_divide_heads():
+    sentence = "key_value_heads must divide heads: got key_value_heads=3, heads=4"
+    with pytest.raises(ValueError, match=sentence):
+        MultiHeadAttention(16, 4, key_value_heads=3)
+
+
+@pytest.mark.parametrize("name", ["key_value_heads", "head_width"])
+def test_sizes_must_be_positive(name):
+    with pytest.raises(ValueError, match=f"{name} must be an integer of at least 1: got {name}=0"):
+        MultiHeadAttention(16, 4, **{name: 0})
+
+
+def test_a_window_must_be_positive():
+    with pytest.raises(ValueError, match="window must be an integer of at least 1: got window=0"):
+        WindowMask(0)
+
+
+def test_attention_to_later_tokens_has_no_cache():
+    with pytest.raises(ValueError, match="mask must hide later tokens from a query with a cache"):
+        MultiHeadAttention(16, 4, mask=None).new_cache()

@@ -52,8 +52,9 @@ def test_model_cache_has_one_entry_a_layer():
     assert cache.nbytes == 2 * 2 * 8 * 4  # layers, keys and values, capacity, bytes a number
 
 
-def test_a_tensor_that_does_not_fit_is_refused_by_name():
-    cache = LayerCache()
+@pytest.mark.parametrize("kind", [LayerCache, lambda: WindowCache(4)])
+def test_a_tensor_that_does_not_fit_is_refused_by_name(kind):
+    cache = kind()
     cache.append(torch.ones(1, 2, 3, 4), torch.ones(1, 2, 3, 4))
     with pytest.raises(ValueError, match=r"^keys must .*\(1, 2, 4\): got \(2, 2, 4\)"):
         cache.append(torch.ones(2, 2, 1, 4), torch.ones(1, 2, 1, 4))

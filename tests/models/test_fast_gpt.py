@@ -4,12 +4,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from llmlab.analysis import record_attention
 from llmlab.inference import Sampling, generate_tokens
 from llmlab.models import (
     FastGPT,
     FastGPTConfig,
-    NormedQueriesKeys,
-    Rotary,
     ShortConvolution,
     build,
     config_from_dict,
@@ -68,13 +67,16 @@ def test_the_short_convolution_agrees_with_arithmetic_by_hand():
     assert torch.allclose(convolution(x).flatten(), expected)
 
 
-def test_normed_scores_are_bounded_whatever_the_weights():
-    norm = torch.nn.RMSNorm(8, elementwise_affine=False)
-    rotary = NormedQueriesKeys(Rotary(8, context=6), norm, norm)
-    q, k = (1e4 * torch.randn(1, 2, 6, 8) for _ in range(2))
-    q, k = rotary.rotate(q, k, start=0)
-    assert torch.allclose(q.square().mean(-1), torch.ones(1, 2, 6), atol=1e-4)
-    assert (q @ k.mT / math.sqrt(8)).abs().max() <= math.sqrt(8) + 1e-4
+def test_no_score_can_run_away():
+    model = awake()
+    with record_attention(model) as maps:
+        model(tokens())
+    for block in model.blocks:
+        block.attention.query.weight.data.mul_(100)
+        block.attention.key.weight.data.mul_(100)
+    with record_attention(model) as louder:
+        model(tokens())
+    torch.testing.assert_close(maps, louder, atol=1e-5, rtol=1e-4)
 
 
 def test_it_writes_without_a_cache():

@@ -15,8 +15,10 @@ import pytest
 import torch
 
 from llmlab import cli
+from llmlab.models import Block, FeedForward, MultiHeadAttention
 from llmlab.training import Run, choose_parallel
 from llmlab.training.checkpoints import find_checkpoint
+from llmlab.training.distributed.tensor import check_divisible
 from llmlab.training.presets import cpu
 
 SCRIPT = Path(__file__).with_name("several_processes.py")
@@ -101,6 +103,20 @@ def test_a_run_is_resumed_by_other_processes(two, alone, name, change):
 @pytest.mark.parametrize("name", ["plain", "muon"])
 def test_one_process_resumes_what_two_began(root, trainings, alone, name):
     assert_same(trainings.resumed(name, root / f"{name} fsdp"), alone[name])
+
+
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        ({"key_value_heads": 1}, "heads must be a multiple of 2, the number of processes"),
+        ({"query_norm": torch.nn.RMSNorm(4)}, "query_norm must have no weights where processes"),
+    ],
+)
+def test_an_attention_that_cannot_be_shared_is_refused(parts, sentence):
+    attention, norms = MultiHeadAttention(16, 4, **parts), [torch.nn.Identity()] * 2
+    block = Block(attention, FeedForward(16, 64, torch.relu), *norms)
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        check_divisible(block, 2)
 
 
 def test_a_way_that_is_not_there_or_not_possible_is_refused(monkeypatch):

@@ -34,6 +34,7 @@ def check_divisible(model: nn.Module, processes: int) -> None:
         )
     for part in parts:
         if isinstance(part, MultiHeadAttention):
+            _check_norms(part)
             what, count = "heads", part.key_value_heads
         else:
             what, count = "the hidden width", part.output.in_features
@@ -52,6 +53,17 @@ def share_heads(model: nn.Module, mesh: DeviceMesh) -> None:
     for module in model.modules():
         if isinstance(module, ALiBi):  # a slope for each of the process's own heads
             module.slopes = module.slopes.chunk(mesh.size())[mesh.get_local_rank()]
+
+
+def _check_norms(attention: MultiHeadAttention) -> None:
+    """Raise ValueError for weights that serve all heads: a process has the gradient of its own."""
+    for name in ("query_norm", "key_norm"):
+        norm = getattr(attention, name)
+        if norm is not None and list(norm.parameters()):
+            raise ValueError(
+                f"{name} must have no weights where processes share the heads: "
+                f"got {type(norm).__name__}."
+            )
 
 
 def _parts(model: nn.Module) -> list[nn.Module]:

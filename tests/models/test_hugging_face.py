@@ -3,7 +3,7 @@ import torch
 import transformers
 
 from llmlab.models import BERT, GPT, BERTConfig, GPTConfig, GRUConfig, build, padding_mask
-from llmlab.models.convert import from_hugging_face, to_hugging_face
+from llmlab.models.hugging_face import from_hugging_face, to_hugging_face
 
 TOLERANCE = 1e-4
 
