@@ -3,18 +3,22 @@
 >>> from llmlab.exercises import check
 >>> check("attention.softmax", softmax)
 
-One module a chapter (:mod:`.attention`, :mod:`.transformer`, :mod:`.pretraining`) holds the
-definitions. Importing this package needs numpy alone, because it also runs in the page.
+One folder a chapter, with a module for each exercise: ``attention.softmax`` is defined in
+``attention/softmax.py``, and found there; there is no list. Importing this package needs numpy
+alone, because it also runs in the page.
 """
 
 from __future__ import annotations
 
 import difflib
+import pkgutil
+from functools import cache
+from importlib import import_module
 from typing import Any
 
-from . import attention, grader, pretraining, transformer
-from .definition import Exercise, Mistake
-from .verdict import Verdict
+from .grading import grader
+from .grading.definition import Exercise, Mistake
+from .grading.verdict import Verdict
 
 __all__ = [
     "Exercise",
@@ -28,11 +32,18 @@ __all__ = [
     "prompt",
 ]
 
-_EXERCISES = {
-    definition.id: definition
-    for chapter in (attention, transformer, pretraining)
-    for definition in chapter.EXERCISES
-}
+
+@cache
+def _ids() -> tuple[str, ...]:
+    """Every exercise's id, chapter by chapter; no definition is read for that."""
+    folders = [found.name for found in pkgutil.iter_modules(__path__) if found.ispkg]
+    chapters = {name: import_module(f".{name}", __name__) for name in folders if name != "grading"}
+    ordered = sorted(chapters, key=lambda name: chapters[name].CHAPTER)
+    return tuple(
+        f"{name}.{found.name}"
+        for name in ordered
+        for found in pkgutil.iter_modules(chapters[name].__path__)
+    )
 
 
 class Prompt(str):
@@ -43,8 +54,10 @@ class Prompt(str):
 
 
 def all_exercises() -> tuple[Exercise, ...]:
-    """Every exercise, in the order of the book."""
-    return tuple(_EXERCISES.values())
+    """Every exercise, chapter by chapter, the easier ones first."""
+    found = [exercise(id) for id in _ids()]
+    chapters = list(dict.fromkeys(one.chapter for one in found))
+    return tuple(sorted(found, key=lambda one: (chapters.index(one.chapter), one.difficulty)))
 
 
 def exercise(id: str) -> Exercise:
@@ -56,12 +69,12 @@ def exercise(id: str) -> Exercise:
         raise TypeError(
             f"id must be an exercise's name such as 'attention.softmax': got {type(id).__name__}."
         )
-    if id not in _EXERCISES:
-        by_ending = [name for name in _EXERCISES if name.endswith("." + id.split(".")[-1])]
-        near = by_ending or difflib.get_close_matches(id, _EXERCISES, n=3, cutoff=0.0)
+    if id not in _ids():
+        by_ending = [name for name in _ids() if name.endswith("." + id.split(".")[-1])]
+        near = by_ending or difflib.get_close_matches(id, _ids(), n=3, cutoff=0.0)
         names = ", ".join(repr(name) for name in near)
         raise ValueError(f"id must name an exercise: got {id!r}; the nearest: {names}.")
-    return _EXERCISES[id]
+    return import_module(f".{id}", __name__).EXERCISE
 
 
 def check(id: str, answer: Any) -> Verdict:

@@ -11,7 +11,6 @@ from llmlab_site import exercises as site_exercises
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from llmlab.exercises import all_exercises, exercise, grade_source
-from tests.exercises.test_definitions import VARIANTS
 
 from .conftest import HTML, Visit, listen
 from .test_pages import violations
@@ -135,7 +134,7 @@ def static_files() -> dict[str, str]:
 def test_page_and_pytest_give_the_same_verdicts(grade_in_page: Callable) -> None:
     cases = []
     for definition in all_exercises():
-        sources = [definition.starter, definition.solution, *VARIANTS[definition.id]]
+        sources = [definition.starter, definition.solution, *definition.variants]
         sources += [mistake.source for mistake in definition.mistakes]
         cases += [{"id": definition.id, "source": source} for source in sources]
     cases.append({"id": ID, "source": "def softmax(x):\n    return (x"})

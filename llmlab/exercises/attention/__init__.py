@@ -1,7 +1,3 @@
-"""Exercises of chapter 1, attention."""
+"""Exercises of the chapter on attention: a module each, whose name is the exercise's."""
 
-from __future__ import annotations
-
-from . import attend, causal_mask, scores, softmax, split_heads
-
-EXERCISES = tuple(module.EXERCISE for module in (scores, softmax, causal_mask, attend, split_heads))
+CHAPTER = 1

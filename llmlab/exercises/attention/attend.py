@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..definition import Exercise, Mistake, changed
-from ..expectations import as_array, expect_close, expect_shape
+from ..grading.definition import Exercise, Mistake, changed
+from ..grading.expectations import as_array, expect_close, expect_shape
 
 SOLUTION = """
 def attend(q, k, v, mask):
@@ -90,6 +90,19 @@ def attend(q, k, v, mask):
         blocked_keys_are_shared_out,
         order_of_the_keys_is_nothing,
         attend_survives_thousands,
+    ),
+    variants=(
+        "def attend(q, k, v, mask):\n"
+        "    s = np.einsum('tk,sk->ts', q, k) / q.shape[1] ** 0.5 + np.where(mask, 0, -1e9)\n"
+        "    w = np.exp(s - s.max(1)[:, None])\n"
+        "    return (w @ v) / w.sum(1)[:, None]",
+        "def attend(q, k, v, mask):\n"
+        "    out = []\n"
+        "    for query, allowed in zip(q, mask):\n"
+        "        s = k[allowed] @ query / np.sqrt(len(query))\n"
+        "        w = np.exp(s - s.max())\n"
+        "        out.append(w @ v[allowed] / w.sum())\n"
+        "    return np.stack(out)",
     ),
     mistakes=(
         Mistake(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..definition import Exercise, Mistake, changed
-from ..expectations import as_array, expect, expect_close, expect_shape
+from ..grading.definition import Exercise, Mistake, changed
+from ..grading.expectations import as_array, expect, expect_close, expect_shape
 
 SOLUTION = """
 def causal_mask(T):
@@ -60,6 +60,11 @@ def causal_mask(T):
         mask_says_yes_or_no,
         mask_of_three_by_hand,
         every_token_sees_its_whole_past,
+    ),
+    variants=(
+        "def causal_mask(T):\n    t = np.arange(T)\n    return t[:, None] >= t",
+        "def causal_mask(n):\n    return [[s <= t for s in range(n)] for t in range(n)]",
+        "def causal_mask(T):\n    return np.tril(np.ones((T, T)))",
     ),
     mistakes=(
         Mistake(

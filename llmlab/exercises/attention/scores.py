@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..definition import Exercise, Mistake, changed
-from ..expectations import as_array, expect, expect_close, expect_shape
+from ..grading.definition import Exercise, Mistake, changed
+from ..grading.expectations import as_array, expect, expect_close, expect_shape
 
 SOLUTION = """
 def scores(q, k):
@@ -75,6 +75,12 @@ def scores(q, k):
         scores_by_hand,
         scores_do_not_grow_with_width,
         every_score_is_a_dot_product,
+    ),
+    variants=(
+        "def scores(a, b):\n    return np.einsum('tk,sk->ts', a, b) * a.shape[1] ** -0.5",
+        "def scores(q, k):\n"
+        "    return [[float(np.dot(x, y)) / len(x) ** 0.5 for y in k] for x in q]",
+        "import math\n\ndef scores(q, k):\n    return (q / math.sqrt(q.shape[1])) @ k.transpose()",
     ),
     mistakes=(
         Mistake(

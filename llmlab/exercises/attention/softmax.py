@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..definition import Exercise, Mistake, changed
-from ..expectations import as_array, expect_close, expect_shape
+from ..grading.definition import Exercise, Mistake, changed
+from ..grading.expectations import as_array, expect_close, expect_shape
 
 SOLUTION = """
 def softmax(x):
@@ -81,6 +81,21 @@ def softmax(x):
         each_row_on_its_own,
         softmax_survives_thousands,
         blocked_scores_weigh_nothing,
+    ),
+    variants=(
+        "def softmax(x):\n"
+        "    x = x - np.max(x, -1)[..., None]\n"
+        "    return np.exp(x - np.log(np.sum(np.exp(x), -1, keepdims=True)))",
+        "def softmax(x):\n"
+        "    def one(row):\n"
+        "        e = np.exp(row - row.max())\n"
+        "        return e / e.sum()\n"
+        "    return np.apply_along_axis(one, -1, x)",
+        "def softmax(x):\n"
+        "    x -= x.max(axis=-1, keepdims=True)\n"
+        "    np.exp(x, out=x)\n"
+        "    x /= x.sum(axis=-1, keepdims=True)\n"
+        "    return x",
     ),
     mistakes=(
         Mistake(

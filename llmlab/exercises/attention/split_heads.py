@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..definition import Exercise, Mistake, changed
-from ..expectations import expect_close, expect_shape
+from ..grading.definition import Exercise, Mistake, changed
+from ..grading.expectations import expect_close, expect_shape
 
 SOLUTION = """
 def split_heads(x, H):
@@ -65,6 +65,13 @@ def split_heads(x, H):
         two_heads_by_hand,
         heads_side_by_side_give_x,
         one_head_or_many,
+    ),
+    variants=(
+        "def split_heads(x, H):\n    return np.stack(np.split(x, H, axis=1))",
+        "def split_heads(x, H):\n"
+        "    K = x.shape[1] // H\n"
+        "    return [x[:, h * K : (h + 1) * K] for h in range(H)]",
+        "def split_heads(x, H):\n    return np.moveaxis(x.reshape(len(x), H, -1), 1, 0)",
     ),
     mistakes=(
         Mistake(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..definition import Exercise, Mistake, changed
-from ..expectations import expect_close, expect_number
+from ..grading.definition import Exercise, Mistake, changed
+from ..grading.expectations import expect_close, expect_number
 
 SOLUTION = """
 def bits_per_character(loss, tokens, characters):
@@ -65,6 +65,13 @@ def bits_per_character(loss, tokens, characters):
         rate_by_hand,
         a_byte_of_noise_costs_eight_bits,
         longer_tokens_change_nothing,
+    ),
+    variants=(
+        "import math\n\n"
+        "def bits_per_character(loss, tokens, characters):\n"
+        "    return loss * math.log2(math.e) * tokens / characters",
+        "def bits_per_character(loss, tokens, characters):\n"
+        "    return np.log2(np.exp(loss)) * (tokens / characters)",
     ),
     mistakes=(
         Mistake(

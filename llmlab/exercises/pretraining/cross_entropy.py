@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..definition import Exercise, Mistake, changed
-from ..expectations import as_array, expect_close, expect_number
+from ..grading.definition import Exercise, Mistake, changed
+from ..grading.expectations import as_array, expect_close, expect_number
 
 SOLUTION = """
 def cross_entropy(logits, targets):
@@ -87,6 +87,19 @@ def cross_entropy(logits, targets):
         ignored_targets_do_not_count,
         only_differences_of_logits_count,
         huge_logits_do_not_overflow,
+    ),
+    variants=(
+        "def cross_entropy(logits, targets):\n"
+        "    losses = []\n"
+        "    for row, target in zip(logits, targets):\n"
+        "        if target == -100:\n"
+        "            continue\n"
+        "        losses.append(row.max() + np.log(np.exp(row - row.max()).sum()) - row[target])\n"
+        "    return sum(losses) / len(losses)",
+        "def cross_entropy(logits, targets):\n"
+        "    log_p = logits - np.logaddexp.reduce(logits, axis=1)[:, None]\n"
+        "    keep = np.flatnonzero(targets >= 0)\n"
+        "    return -np.average(log_p[keep, targets[keep]])",
     ),
     mistakes=(
         Mistake(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..definition import Exercise, Mistake, changed
-from ..expectations import as_array, expect, expect_shape
+from ..grading.definition import Exercise, Mistake, changed
+from ..grading.expectations import as_array, expect, expect_shape
 
 SOLUTION = """
 def mask_tokens(tokens, mask_id, vocab_size, generator, rate=0.15):
@@ -158,6 +158,26 @@ def mask_tokens(tokens, mask_id, vocab_size, generator, rate=0.15):
         a_share_is_selected,
         the_selected_split_80_10_10,
         the_generator_decides,
+    ),
+    variants=(
+        "def mask_tokens(tokens, mask_id, vocab_size, generator, rate=0.15):\n"
+        "    inputs, targets = tokens.copy(), np.full(len(tokens), -100)\n"
+        "    for i, token in enumerate(tokens):\n"
+        "        if generator.random() < rate:\n"
+        "            targets[i], fate = token, generator.random()\n"
+        "            if fate < 0.8:\n"
+        "                inputs[i] = mask_id\n"
+        "            elif fate < 0.9:\n"
+        "                inputs[i] = generator.integers(vocab_size)\n"
+        "    return inputs, targets",
+        "def mask_tokens(tokens, mask_id, vocab_size, generator, rate=0.15):\n"
+        "    chosen = generator.permutation(len(tokens))[: round(rate * len(tokens))]\n"
+        "    a, b = int(0.8 * len(chosen)), int(0.9 * len(chosen))\n"
+        "    inputs, targets = tokens.copy(), np.full_like(tokens, -100)\n"
+        "    targets[chosen] = tokens[chosen]\n"
+        "    inputs[chosen[:a]] = mask_id\n"
+        "    inputs[chosen[a:b]] = generator.choice(vocab_size, b - a)\n"
+        "    return [inputs, targets]",
     ),
     mistakes=(
         Mistake(

@@ -6,8 +6,8 @@ import itertools
 
 import numpy as np
 
-from ..definition import Exercise, Mistake, changed
-from ..expectations import expect, expect_tokens
+from ..grading.definition import Exercise, Mistake, changed
+from ..grading.expectations import expect, expect_tokens
 
 SOLUTION = """
 def merge_pair(tokens, pair, new):
@@ -98,6 +98,24 @@ def merge_pair(tokens, pair, new):
         repeated_letters_do_not_overlap,
         merging_loses_nothing,
         very_short_texts,
+    ),
+    variants=(
+        "def merge_pair(tokens, pair, new):\n"
+        "    out = []\n"
+        "    for token in tokens:\n"
+        "        out.append((token,))\n"
+        "        if len(out) > 1 and out[-2] + out[-1] == pair:\n"
+        "            out[-2:] = [(new, None)]\n"
+        "    return [token[0] for token in out]",
+        "def merge_pair(tokens, pair, new):\n"
+        "    rest, out = list(tokens), []\n"
+        "    while rest:\n"
+        "        head = rest.pop(0)\n"
+        "        if rest and (head, rest[0]) == pair:\n"
+        "            rest.pop(0)\n"
+        "            head = new\n"
+        "        out.append(head)\n"
+        "    return np.array(out, dtype=int)",
     ),
     mistakes=(
         Mistake(

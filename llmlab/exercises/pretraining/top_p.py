@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..definition import Exercise, Mistake, changed
-from ..expectations import as_array, expect, expect_close, expect_shape
+from ..grading.definition import Exercise, Mistake, changed
+from ..grading.expectations import as_array, expect, expect_close, expect_shape
 
 SOLUTION = """
 def top_p(probabilities, p):
@@ -88,6 +88,21 @@ def top_p(probabilities, p):
         tokens_keep_their_places,
         reaching_p_exactly_is_enough,
         never_empty_never_less,
+    ),
+    variants=(
+        "def top_p(probabilities, p):\n"
+        "    out, total = [0.0] * len(probabilities), 0.0\n"
+        "    for i in sorted(range(len(probabilities)), key=lambda i: -probabilities[i]):\n"
+        "        if total >= p:\n"
+        "            break\n"
+        "        out[i] = probabilities[i]\n"
+        "        total += probabilities[i]\n"
+        "    return [value / total for value in out]",
+        "def top_p(probabilities, p):\n"
+        "    ranked = np.sort(probabilities)[::-1]\n"
+        "    count = min(np.searchsorted(np.cumsum(ranked), p) + 1, len(ranked))\n"
+        "    out = np.where(probabilities >= ranked[count - 1], probabilities, 0)\n"
+        "    return out / out.sum()",
     ),
     mistakes=(
         Mistake(

@@ -1,7 +1,3 @@
-"""Exercises of chapter 2, the transformer."""
+"""Exercises of the chapter on the transformer: a module each, whose name is the exercise's."""
 
-from __future__ import annotations
-
-from . import count_parameters, layer_norm, rotate, sinusoidal
-
-EXERCISES = tuple(module.EXERCISE for module in (sinusoidal, rotate, layer_norm, count_parameters))
+CHAPTER = 2

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..definition import Exercise, Mistake, changed
-from ..expectations import expect, expect_number
+from ..grading.definition import Exercise, Mistake, changed
+from ..grading.expectations import expect, expect_number
 
 SOLUTION = """
 def count_parameters(V, T, L, D):
@@ -73,6 +73,15 @@ def count_parameters(V, T, L, D):
         tiny_model_by_hand,
         gpt2_by_hand,
         one_more_layer_or_token,
+    ),
+    variants=(
+        "def count_parameters(V, T, L, D):\n    return (V + T) * D + 12 * L * D**2",
+        "def count_parameters(vocabulary, positions, layers, width):\n"
+        "    total = (vocabulary + positions) * width\n"
+        "    for _ in range(layers):\n"
+        "        total += 3 * width * width + width * width\n"
+        "        total += width * (4 * width) + (4 * width) * width\n"
+        "    return float(total)",
     ),
     mistakes=(
         Mistake(

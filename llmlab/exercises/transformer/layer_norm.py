@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..definition import Exercise, Mistake, changed
-from ..expectations import as_array, expect_close, expect_shape
+from ..grading.definition import Exercise, Mistake, changed
+from ..grading.expectations import as_array, expect_close, expect_shape
 
 SOLUTION = """
 def layer_norm(x, gain, bias, eps=1e-5):
@@ -86,6 +86,16 @@ def layer_norm(x, gain, bias, eps=1e-5):
         gain_then_bias_by_hand,
         every_token_is_normalised,
         quiet_tokens_need_eps,
+    ),
+    variants=(
+        "def layer_norm(x, g, b, eps=1e-5):\n"
+        "    centred = x - x.mean(-1)[..., None]\n"
+        "    return b + g * centred * ((centred**2).mean(-1)[..., None] + eps) ** -0.5",
+        "def layer_norm(x, gain, bias, eps=1e-5):\n"
+        "    D = x.shape[-1]\n"
+        "    mean = np.sum(x, axis=-1, keepdims=True) / D\n"
+        "    square = np.sum((x - mean) * (x - mean), axis=-1, keepdims=True) / D\n"
+        "    return np.divide(x - mean, np.sqrt(square + eps)) * gain + bias",
     ),
     mistakes=(
         Mistake(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..definition import Exercise, Mistake, changed
-from ..expectations import as_array, expect_close, expect_shape
+from ..grading.definition import Exercise, Mistake, changed
+from ..grading.expectations import as_array, expect_close, expect_shape
 
 SOLUTION = """
 def rotate(x, positions):
@@ -97,6 +97,20 @@ def rotate(x, positions):
         rotations_by_hand,
         lengths_stay,
         only_the_distance_counts,
+    ),
+    variants=(
+        "def rotate(x, positions):\n"
+        "    a = np.outer(positions, 10000.0 ** (-np.arange(0, x.shape[1], 2) / x.shape[1]))\n"
+        "    z = (x[:, ::2] + 1j * x[:, 1::2]) * np.exp(1j * a)\n"
+        "    return np.stack([z.real, z.imag], -1).reshape(x.shape)",
+        "def rotate(x, positions):\n"
+        "    out = x.copy()\n"
+        "    for row, t in enumerate(positions):\n"
+        "        for i in range(0, x.shape[1], 2):\n"
+        "            a = t / 10000 ** (i / x.shape[1])\n"
+        "            turn = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])\n"
+        "            out[row, i : i + 2] = turn @ x[row, i : i + 2]\n"
+        "    return out",
     ),
     mistakes=(
         Mistake(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..definition import Exercise, Mistake, changed
-from ..expectations import as_array, expect_close, expect_shape
+from ..grading.definition import Exercise, Mistake, changed
+from ..grading.expectations import as_array, expect_close, expect_shape
 
 SOLUTION = """
 def sinusoidal(T, D):
@@ -77,6 +77,17 @@ def sinusoidal(T, D):
         position_zero_by_hand,
         positions_by_hand,
         a_step_is_a_rotation,
+    ),
+    variants=(
+        "def sinusoidal(T, D):\n"
+        "    a = np.outer(np.arange(T), np.exp(-np.log(10000) * np.arange(0, D, 2) / D))\n"
+        "    return np.stack([np.sin(a), np.cos(a)], axis=-1).reshape(T, D)",
+        "import math\n\n"
+        "def sinusoidal(T, D):\n"
+        "    def entry(t, j):\n"
+        "        angle = t / 10000 ** ((j - j % 2) / D)\n"
+        "        return math.cos(angle) if j % 2 else math.sin(angle)\n"
+        "    return [[entry(t, j) for j in range(D)] for t in range(T)]",
     ),
     mistakes=(
         Mistake(

@@ -37,7 +37,8 @@ class Exercise:
     """One exercise: what the learner reads, what they start from, and how it is graded.
 
     ``tests`` are functions ``test(answer)`` that raise AssertionError with a sentence for the
-    learner; their names are used by ``Mistake.fails``. ``fingerprint`` is only for answers that
+    learner; their names are used by ``Mistake.fails``. ``variants`` are right answers written in
+    other ways than the solution. ``fingerprint`` is only for answers that
     draw random numbers: it summarises an answer in an array of statistics, by which the grader
     then recognises mistakes instead of by equal outputs. ``torch`` marks exercises whose tests
     need torch and therefore cannot be graded in the page.
@@ -52,6 +53,7 @@ class Exercise:
     solution: str
     tests: tuple[Test, ...]
     mistakes: tuple[Mistake, ...]
+    variants: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     fingerprint: Callable[[Answer], Any] | None = None
     torch: bool = False

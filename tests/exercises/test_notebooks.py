@@ -10,7 +10,7 @@ import pytest
 
 from llmlab.exercises import exercise
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
 def text(cell: dict) -> str:

@@ -21,7 +21,7 @@ from llmlab.exercises import (
     grader,
     prompt,
 )
-from llmlab.exercises.expectations import expect, expect_close
+from llmlab.exercises.grading.expectations import expect, expect_close
 
 IDS = [definition.id for definition in all_exercises()]
 SOLUTION = exercise("attention.softmax").solution

@@ -1,31 +1,12 @@
 """Run records for the chapter on pretraining: what its notebook measures, with other seeds.
 
-    python records/03_pretraining.py          every record, about 10 minutes on 2 cores
-    python records/03_pretraining.py gpt-1    those whose name begins so
-
-The functions are the notebook's own: its cells tagged "definitions" are executed here, so a record
-cannot drift away from the text that quotes it. A record keeps every tenth step.
+python records/03_pretraining/make.py          every record, about 10 minutes on 2 cores
+python records/03_pretraining/make.py gpt-1    those whose name begins so
 """
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
-from pathlib import Path
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-NOTEBOOK = REPOSITORY / "notebooks" / "03_pretraining.ipynb"
-FOLDER = REPOSITORY / "records" / "03_pretraining"
-
-
-def definitions() -> dict:
-    """The names that the notebook's definitions define."""
-    names: dict = {"__name__": "notebook"}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        if "definitions" in cell["metadata"].get("tags", ()):
-            exec(compile("".join(cell["source"]), cell["id"], "exec"), names)
-    return names
+from llmlab.commands.recording import make_records
 
 
 def gpt(names: dict, seed: int):
@@ -50,7 +31,7 @@ def bert(names: dict, rate: int, seed: int):
     return names["train_bert"](seed, rate / 100, name=f"{rate} % hidden")[1]
 
 
-RECORDS: dict[str, Callable] = {
+RECORDS = {
     **{f"gpt-{seed}": lambda n, s=seed: gpt(n, s) for seed in (1, 2)},
     **{
         f"bert-{rate}-{seed}": lambda n, r=rate, s=seed: bert(n, r, s)
@@ -64,19 +45,5 @@ RECORDS: dict[str, Callable] = {
     },
 }
 
-
-def main(prefix: str = "") -> None:
-    """Make the records whose name begins with ``prefix``."""
-    names = definitions()
-    FOLDER.mkdir(exist_ok=True)
-    for name, make in RECORDS.items():
-        if name.startswith(prefix):
-            run = make(names)
-            last = run.lines[-1]
-            run.lines = [line for line in run.lines if line["step"] % 10 == 0 or line is last]
-            run.save(FOLDER / f"{name}.jsonl")
-            print(name, {key: round(value, 3) for key, value in last.items()}, flush=True)
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    make_records(__file__, RECORDS)
