@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-rs"]  # -rs: why a test was skipped
+PYTEST = [sys.executable, "-m", "pytest", "-q"]
 # Each of the two computes with one thread; tests that share a page or a file stay together.
 TWO_AT_A_TIME = ["--numprocesses=2", "--dist=loadgroup"]
 

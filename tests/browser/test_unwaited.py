@@ -10,7 +10,7 @@ from tests.browser.unwaited import unwaited
 
 TESTS = Path(__file__).resolve().parents[1]
 WAITING = TESTS / "browser" / "waiting.py"  # sleeps between two readings
-PENDING = ("site",)
+PENDING = ()
 
 BAD = {
     "a count": "assert page.locator('tr').count() == 5",

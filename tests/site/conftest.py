@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import functools
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, Response, expect
+
+from tests.browser import frames
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
 SUB_PATH = "some/course"
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 375, "height": 812}}
+THEMES = {"wide": ("light", "dark"), "phone": ("dark", "light")}  # opened in, turned to
 
 
 def page_names() -> list[str]:
@@ -35,12 +40,21 @@ def chapter_names() -> list[str]:
 
 @dataclass
 class Visit:
-    """A page that was opened, scrolled through and listened to."""
+    """A page that was opened, scrolled through and listened to ever since."""
 
     page: Page
+    name: str
+    size: str
     requests: list[str] = field(default_factory=list)
+    answers: list[Response] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    untouched: list[Response] = field(default_factory=list)  # what came before any scrolling
+
+    def away(self) -> list[str]:
+        """The requests that left the host."""
+        host = "/".join(self.page.url.split("/")[:3])
+        return [url for url in self.requests if not url.startswith((host, "data:", "blob:"))]
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -70,39 +84,60 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
-def contexts(browser: Browser) -> Iterator[dict[tuple[str, str], BrowserContext]]:
-    """One browsing context for each size and colour scheme."""
-    made = {
-        (size, theme): browser.new_context(viewport=viewport, color_scheme=theme)
-        for size, viewport in SIZES.items()
-        for theme in ("light", "dark")
-    }
-    yield made
-    for context in made.values():
-        context.close()
+@contextmanager
+def open_page(
+    browser: Browser, address: str, name: str, size: str = "wide", theme: str = "light"
+) -> Iterator[Visit]:
+    """Open a page as a new reader, scroll through it so that everything starts, and listen."""
+    context = browser.new_context(viewport=SIZES[size], color_scheme=theme)
+    visit = Visit(context.new_page(), name, size)
+    listen(visit)
+    visit.page.goto(address + name, wait_until="networkidle")
+    visit.untouched = list(visit.answers)
+    settle(visit.page)
+    yield visit
+    context.close()
 
 
 @pytest.fixture
-def visit(
-    contexts: dict[tuple[str, str], BrowserContext], address: str
-) -> Iterator[Callable[..., Visit]]:
-    """Open a page, scroll through it so that everything starts, and listen meanwhile."""
-    opened: list[Page] = []
+def visit(browser: Browser, address: str) -> Iterator[Callable[..., Visit]]:
+    """Open pages for one test alone."""
+    with ExitStack() as opened:
+        yield lambda *look: opened.enter_context(open_page(browser, address, *look))
 
-    def open_page(name: str, size: str = "wide", theme: str = "light") -> Visit:
-        page = contexts[size, theme].new_page()
-        opened.append(page)
-        visit = Visit(page)
-        listen(visit)
-        page.goto(address + name)
-        settle(page)
-        return visit
 
-    yield open_page
-    for page in opened:
-        page.evaluate("localStorage.clear()")  # the next test is another reader
-        page.close()
+@functools.cache
+def look(name: str, size: str) -> tuple[str, str]:
+    """The same look of a page is the same object: so pytest knows that a visit goes on."""
+    return name, size
+
+
+def each(names: list[str], sizes: Iterable[str] = SIZES) -> pytest.MarkDecorator:
+    """Give a test the ``visited`` pages of these names and sizes, one after another."""
+    looks = [look(name, size) for name in names for size in sizes]
+    group = pytest.mark.xdist_group
+    params = [pytest.param(look, id="-".join(look), marks=group(" ".join(look))) for look in looks]
+    return pytest.mark.parametrize("visited", params, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def visited(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """A page that all tests of it share: first those that look, then those that touch their part.
+
+    Wide pages are opened in the light theme, those of a phone in the dark.
+    """
+    name, size = request.param
+    with open_page(browser, address, name, size, THEMES[size][0]) as visit:
+        yield visit
+        assert not visit.complaints
+        assert not visit.away()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring the tests of one visit together, so that every page is opened once in a look."""
+    marks = {item: item.get_closest_marker("xdist_group") for item in items}
+    items.sort(key=lambda item: marks[item].args if marks[item] else ())
 
 
 def listen(visit: Visit) -> None:
@@ -110,6 +145,7 @@ def listen(visit: Visit) -> None:
     page = visit.page
     page.on("request", lambda request: visit.requests.append(request.url))
     page.on("requestfailed", lambda request: visit.failures.append(request.url))
+    page.on("response", lambda answer: visit.answers.append(answer))
     page.on(
         "response",
         lambda answer: (
@@ -132,9 +168,9 @@ def settle(page: Page) -> None:
     page.evaluate("() => document.fonts.ready")
     for widget in page.locator(".llmlab-widget").all():
         widget.evaluate("node => node.scrollIntoView()")
-        expect(widget).not_to_have_attribute("aria-busy", "true", timeout=30_000)
+        expect(widget).to_have_attribute("data-state", re.compile("mounted|failed"))
     for cell in page.locator(".tag_exercise").all():
         cell.evaluate("node => node.scrollIntoView()")
-        expect(cell.locator(".llmlab-exercise")).to_be_visible(timeout=30_000)
+        expect(cell.locator(".llmlab-exercise")).to_be_visible()
     page.evaluate("window.scrollTo(0, 0)")
-    page.wait_for_timeout(150)
+    frames(page)

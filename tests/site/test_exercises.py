@@ -11,20 +11,21 @@ from llmlab_site import exercises as site_exercises
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from llmlab.exercises import all_exercises, exercise, grade_source
+from tests.browser import eventually, frames, limit
 
-from .conftest import HTML, Visit, listen
-from .test_pages import violations
+from .axe import expect_accessible
+from .conftest import HTML
 
 PAGE = "notebooks/01_attention.html"
 ID = "attention.softmax"
 SOFTMAX = exercise(ID)
 LOOP = "def softmax(x):\n    while True:\n        pass"
 FLOOD = "while True:\n    print('still here')"
-BLOCKED = """Object.defineProperty(window, "localStorage", {
-    get() { throw new DOMException("no", "SecurityError"); } })"""
-FULL = (
-    """Storage.prototype.setItem = () => { throw new DOMException("no", "QuotaExceededError"); }"""
-)
+# Browsers that keep nothing, and count how often they were asked to.
+BLOCKED = """window.asked = 0; Object.defineProperty(window, "localStorage", {
+    get() { asked += 1; throw new DOMException("no", "SecurityError"); } })"""
+FULL = """window.asked = 0; Storage.prototype.setItem = () => {
+    asked += 1; throw new DOMException("no", "QuotaExceededError"); }"""
 
 # Grades cases one after another, in a worker that the page keeps.
 SESSION = """([files, cases]) => new Promise((resolve, reject) => {
@@ -89,8 +90,10 @@ def editor(cell: Locator) -> Locator:
     return found
 
 
-def code(cell: Locator) -> str:
-    return "\n".join(editor(cell).locator(".cm-line").all_inner_texts()).replace("\n\n\n", "\n\n")
+def expect_code(cell: Locator, source: str) -> None:
+    """The editor holds ``source``."""
+    lines = editor(cell).locator(".cm-line")
+    eventually(lambda: "\n".join(lines.all_inner_texts()).replace("\n\n\n", "\n\n"), source)
 
 
 def write(cell: Locator, source: str) -> None:
@@ -103,18 +106,17 @@ def button(cell: Locator, name: str) -> Locator:
     return cell.get_by_role("button", name=name)
 
 
-def check(cell: Locator, source: str | None = None) -> str:
-    """Check ``source``, wait for the verdict and return its words."""
-    if source is not None:
-        write(cell, source)
+def check(cell: Locator, source: str, *words: str) -> None:
+    """Check ``source``, and wait for a verdict with these words."""
+    write(cell, source)
     button(cell, "Check").click()
-    return verdict(cell)
+    expect_verdict(cell, *words)
 
 
-def verdict(cell: Locator, seconds: int = 60) -> str:
-    answer = cell.locator(".llmlab-answer")
-    expect(answer).not_to_be_empty(timeout=1000 * seconds)
-    return answer.inner_text()
+def expect_verdict(cell: Locator, *words: str) -> None:
+    """A verdict with these words comes; the first one waits for Python to load."""
+    for each in words:
+        expect(cell.locator(".llmlab-answer")).to_contain_text(each, timeout=limit(60))
 
 
 def static_files() -> dict[str, str]:
@@ -164,7 +166,7 @@ def test_one_answer_leaves_nothing_to_the_next(grade_in_page: Callable) -> None:
 def test_by_keyboard_from_starter_to_solution(reader: Callable[..., Page]) -> None:
     page = reader()
     cell = softmax_cell(page)
-    assert code(cell) == SOFTMAX.starter
+    expect_code(cell, SOFTMAX.starter)
     editor(cell).focus()
     keyboard = page.keyboard
     keyboard.press("Control+a")
@@ -174,34 +176,31 @@ def test_by_keyboard_from_starter_to_solution(reader: Callable[..., Page]) -> No
     keyboard.type("/ 2")
     keyboard.press("Escape")
     keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Check"
+    expect(button(cell, "Check")).to_be_focused()
     keyboard.press("Enter")
-    words = verdict(cell)
-    assert "Line 3, return x.nope() / 2," in words
-    assert "What your code printed" in words
-    assert cell.locator(".llmlab-marked-line").inner_text().strip() == "return x.nope() / 2"
+    expect_verdict(cell, "Line 3, return x.nope() / 2,", "What your code printed")
+    expect(cell.locator(".llmlab-marked-line")).to_have_text("return x.nope() / 2")
 
     mistake = SOFTMAX.mistakes[0]
     write(cell, mistake.source)
-    assert cell.locator(".llmlab-marked-line").count() == 0
+    expect(cell.locator(".llmlab-marked-line")).to_have_count(0)
     keyboard.press("Shift+Enter")
-    expect(cell.locator(".llmlab-answer")).to_contain_text("Hint. ")
-    assert mistake.hint.replace("`", "") in cell.locator(".llmlab-answer").inner_text()
+    expect_verdict(cell, "Hint. ", mistake.hint.replace("`", ""))
 
     write(cell, SOFTMAX.solution)
     keyboard.press("Control+Enter")
-    expect(cell.locator(".llmlab-answer")).to_contain_text("All 5 tests pass.")
+    expect_verdict(cell, "All 5 tests pass.")
     expect(cell.locator(".llmlab-badge")).to_have_text("✓ Solved")
-    assert not violations(page)
+    expect_accessible(page)
 
     page.reload()
     cell = softmax_cell(page)
-    assert code(cell) == SOFTMAX.solution
-    assert cell.locator(".llmlab-badge").inner_text() == "✓ Solved"
+    expect_code(cell, SOFTMAX.solution)
+    expect(cell.locator(".llmlab-badge")).to_have_text("✓ Solved")
     button(cell, "Reset").click()
-    assert code(cell) == SOFTMAX.starter
+    expect_code(cell, SOFTMAX.starter)
     keyboard.press("Control+z")
-    assert code(cell) == SOFTMAX.solution
+    expect_code(cell, SOFTMAX.solution)
 
 
 def test_what_never_ends_is_stopped_and_the_next_check_works(reader: Callable[..., Page]) -> None:
@@ -211,21 +210,20 @@ def test_what_never_ends_is_stopped_and_the_next_check_works(reader: Callable[..
     button(cell, "Check").click()
     other = page.locator("[data-exercise='attention.scores']")
     button(other, "Check").click()
-    assert endless in verdict(cell)
-    assert "Write the body of scores" in verdict(other), "checks take turns"
-    assert endless in check(cell, LOOP)
+    expect_verdict(cell, endless)
+    expect_verdict(other, "Write the body of scores")  # checks take turns
+    check(cell, LOOP, endless)
     button(cell, "Check").click()
-    expect(cell.locator(".llmlab-busy")).to_have_text("Checking …", timeout=60_000)
+    expect(cell.locator(".llmlab-busy")).to_have_text("Checking …", timeout=limit(60))
     button(cell, "Stop").click()
-    assert "You stopped your code." in verdict(cell, 2)
-    assert cell.locator(".llmlab-badge").inner_text() == "", "nothing of this is scored"
+    expect_verdict(cell, "You stopped your code.")
+    expect(cell.locator(".llmlab-badge")).to_be_empty()  # nothing of this is scored
 
-    assert "Write the body of softmax" in check(cell, "")
-    assert "Write the body of softmax" in check(cell, "x = 1")
-    words = check(cell, "import torch\ndef softmax(x):\n    return torch.softmax(x, -1)")
-    assert "No module named 'torch'" in words
-    assert "a notebook has the rest" in words
-    assert "All 5 tests pass." in check(cell, SOFTMAX.solution)
+    check(cell, "", "Write the body of softmax")
+    check(cell, "x = 1", "Write the body of softmax")
+    torch = "import torch\ndef softmax(x):\n    return torch.softmax(x, -1)"
+    check(cell, torch, "No module named 'torch'", "a notebook has the rest")
+    check(cell, SOFTMAX.solution, "All 5 tests pass.")
 
 
 def test_stop_while_loading_does_not_end_checking(reader: Callable[..., Page]) -> None:
@@ -234,21 +232,21 @@ def test_stop_while_loading_does_not_end_checking(reader: Callable[..., Page]) -
     page.route("**/pyodide.asm.wasm", lambda route: None)  # never answers
     write(cell, SOFTMAX.solution)
     button(cell, "Check").click()
-    expect(cell.locator(".llmlab-busy")).to_contain_text("Loading Python", timeout=10_000)
+    expect(cell.locator(".llmlab-busy")).to_contain_text("Loading Python")
     button(cell, "Stop").click()
-    assert "You stopped the check before your code ran." in verdict(cell, 2)
+    expect_verdict(cell, "You stopped the check before your code ran.")
     page.unroute("**/pyodide.asm.wasm")
-    assert "All 5 tests pass." in check(cell)
+    button(cell, "Check").click()
+    expect_verdict(cell, "All 5 tests pass.")
 
 
 def test_missing_python_is_the_graders_fault(reader: Callable[..., Page]) -> None:
     page = reader()
     page.route("**/vendor/pyodide-*/*.wasm", lambda route: route.fulfill(status=404))
     cell = softmax_cell(page)
-    words = check(cell, SOFTMAX.solution)
-    assert "your answer is not scored" in words
-    assert "pyodide.asm.wasm did not arrive" in words
-    assert cell.locator(".llmlab-badge").inner_text() == ""
+    words = ["your answer is not scored", "pyodide.asm.wasm did not arrive"]
+    check(cell, SOFTMAX.solution, *words)
+    expect(cell.locator(".llmlab-badge")).to_be_empty()
 
 
 def test_silence_while_loading_ends_in_words(reader: Callable[..., Page]) -> None:
@@ -257,13 +255,14 @@ def test_silence_while_loading_ends_in_words(reader: Callable[..., Page]) -> Non
     page.route("**/pyodide.asm.wasm", lambda route: None)
     cell = softmax_cell(page)
     button(cell, "Check").click()
-    expect(cell.locator("progress")).to_be_visible(timeout=10_000)
-    for _ in range(20):  # files that are on their way when the clock jumps are signs of life
+    expect(cell.locator("progress")).to_be_visible()
+
+    def half_a_minute_later() -> str:
         page.clock.fast_forward(31_000)
-        page.wait_for_timeout(200)
-        if cell.locator(".llmlab-answer").inner_text():
-            break
-    assert "nothing arrived for 30 seconds" in verdict(cell, 2)
+        return cell.locator(".llmlab-answer").inner_text()
+
+    # Files that are on their way when the clock jumps are signs of life.
+    eventually(half_a_minute_later, lambda words: "nothing arrived for 30 seconds" in words)
 
 
 OBSTACLES = {
@@ -283,9 +282,9 @@ def test_a_browser_that_cannot_says_so(
     cell = softmax_cell(reader(script=script))
     note = cell.locator(".llmlab-exercise-note")
     expect(note).to_contain_text(words)
-    assert "Write your answer in the notebook" in note.inner_text()
-    assert cell.locator(".cell_input pre").is_visible()
-    assert cell.get_by_role("button", name="Check").count() == 0
+    expect(note).to_contain_text("Write your answer in the notebook")
+    expect(cell.locator(".cell_input pre")).to_be_visible()
+    expect(cell.get_by_role("button", name="Check")).to_have_count(0)
 
 
 LACKS = {
@@ -315,7 +314,7 @@ def test_what_the_site_lacks_is_said(
     page.goto(page.url.replace("book/how_to_use.html", PAGE))
     cell = softmax_cell(page)
     expect(cell.locator(".llmlab-exercise-note")).to_contain_text(words)
-    assert cell.locator(".cell_input pre").is_visible()
+    expect(cell.locator(".cell_input pre")).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -328,10 +327,11 @@ def test_what_cannot_be_kept_is_said_once(
     cell = softmax_cell(page)
     write(cell, "x = 1")
     expect(cell.locator(".llmlab-exercise-note")).to_contain_text(words)
-    other = page.locator(".llmlab-exercise").first
-    write(other, "y = 2")
-    page.wait_for_timeout(600)
-    assert page.get_by_text(words).count() == 1
+    asked = page.evaluate("asked")
+    write(page.locator(".llmlab-exercise").first, "y = 2")
+    eventually(lambda: page.evaluate("asked"), lambda now: now > asked)
+    frames(page)
+    expect(page.get_by_text(words)).to_have_count(1)
 
 
 def test_a_hundred_thousand_characters(reader: Callable[..., Page]) -> None:
@@ -341,7 +341,7 @@ def test_a_hundred_thousand_characters(reader: Callable[..., Page]) -> None:
     button(cell, "Check").click()
     expect(cell.locator(".llmlab-busy")).to_have_text(words)
     write(cell, SOFTMAX.starter)
-    assert code(cell) == SOFTMAX.starter
+    expect_code(cell, SOFTMAX.starter)
 
 
 def test_hints_come_one_by_one_and_the_solution_unfolds(reader: Callable[..., Page]) -> None:
@@ -351,24 +351,19 @@ def test_hints_come_one_by_one_and_the_solution_unfolds(reader: Callable[..., Pa
     cell = page.locator("[data-exercise='attention.causal_mask']")
     for hint in exercise("attention.causal_mask").hints:
         button(cell, "Hint").click()
-        assert cell.locator(".llmlab-hints li").last.inner_text() == hint.replace("`", "")
-    assert button(cell, "Hint").get_attribute("aria-disabled") == "true"
+        expect(cell.locator(".llmlab-hints li").last).to_have_text(hint.replace("`", ""))
+    expect(button(cell, "Hint")).to_have_attribute("aria-disabled", "true")
     solution = page.locator(".tag_exercise[data-exercise='attention.causal_mask'] + details")
-    assert not solution.locator("pre").is_visible()
+    expect(solution.locator("pre")).to_be_hidden()
     button(cell, "Solution").click()
-    assert solution.locator("pre").is_visible()
-    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    expect(solution.locator("pre")).to_be_visible()
+    expect(solution.locator("summary")).to_be_focused()
 
 
 @pytest.mark.parametrize("name", [PAGE, "book/how_to_use.html"])
-def test_nothing_heavy_is_loaded_before_it_is_needed(
-    browser: Browser, address: str, name: str
-) -> None:
-    visit = Visit(browser.new_page())
-    listen(visit)
-    visit.page.goto(address + name, wait_until="networkidle")
-    ours = [url for url in visit.requests if "/exercises/" in url or "pyodide" in url]
-    visit.page.close()
+def test_nothing_heavy_is_loaded_before_it_is_needed(visit: Callable, name: str) -> None:
+    urls = [answer.url for answer in visit(name).untouched]
+    ours = [url for url in urls if "/exercises/" in url or "pyodide" in url]
     names = sorted(url.split("/")[-1].split("?")[0] for url in ours)
     assert names == ["enhance.js", "exercises.css"]
     folder = HTML / "_static" / "exercises"

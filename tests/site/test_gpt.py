@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import eventually, unchanging
+
+from .axe import expect_accessible
 from .conftest import Visit
-from .test_pages import violations
 
 Open = Callable[..., Visit]
 INDEX, CHAPTER = "book/index.html", "notebooks/03_pretraining.html"
@@ -43,7 +45,7 @@ def load(visit: Open) -> Callable[[str], Page]:
 @both_pages
 def test_trained_weights_give_the_scores_and_the_text_of_pytorch(load: Open, name: str) -> None:
     page = load(name)
-    gap, same, size = page.evaluate(
+    computed = page.evaluate(
         """() => {
           const { logits, greedy } = book.reference;
           const tokens = book.encode(book.text);
@@ -54,6 +56,7 @@ def test_trained_weights_give_the_scores_and_the_text_of_pytorch(load: Open, nam
           return [Math.max(...gaps), String(written) === String(greedy), greedy.length];
         }"""
     )
+    gap, same, size = unchanging(computed, "computed from weights that nobody changes")
     assert gap < 1e-4
     assert size == 64
     assert same
@@ -67,19 +70,23 @@ def test_the_model_writes_what_the_chapter_wrote_and_then_something_else(
     page.emulate_media(reduced_motion="reduce")  # all at once
     widget = page.locator(".ll-scope")
     paper = widget.locator(".ll-paper")
-    wanted = page.evaluate("book.text + book.sample")
-    assert paper.text_content() == wanted
+    begun, sample = page.evaluate("[book.text, book.sample]")
+    eventually(paper.text_content, begun + sample)
     widget.get_by_role("button", name="Write").click()
-    assert paper.text_content() != wanted
-    assert paper.text_content().startswith(page.evaluate("book.text"))
+    eventually(
+        paper.text_content,
+        lambda text: text.startswith(begun) and len(text) > len(begun) and text != begun + sample,
+    )
     page.locator(".ll-scope summary").click() if name == INDEX else None
     widget.get_by_label("seed").fill("1")
     widget.get_by_role("button", name="Write").click()
-    assert paper.text_content() == wanted
+    eventually(paper.text_content, begun + sample)
 
 
 def test_index_and_chapter_fetch_the_same_weights(load: Open) -> None:
-    assert load(INDEX).evaluate("book.file") == load(CHAPTER).evaluate("book.file")
+    files = [load(name).evaluate("book.file") for name in (INDEX, CHAPTER)]
+    index, chapter = unchanging(files, "the pages name them in their source")
+    assert index == chapter
 
 
 def test_index_answers_what_a_reader_types(visit: Open) -> None:
@@ -89,19 +96,22 @@ def test_index_answers_what_a_reader_types(visit: Open) -> None:
     figure.locator("textarea").fill("JULIET:\nO ")
     figure.get_by_role("button", name="Write").click()
     expect(figure.get_by_role("status").get_by_text("Done: 100 tokens")).to_be_visible()
-    assert figure.locator(".ll-paper").text_content().startswith("JULIET:\nO ")
+    eventually(
+        figure.locator(".ll-paper").text_content, lambda text: text.startswith("JULIET:\nO ")
+    )
     for fact in ("parameters", "MB", "trained for", "held-out loss"):
-        assert fact in figure.locator("figcaption").inner_text()
+        expect(figure.locator("figcaption")).to_contain_text(fact)
 
 
 def test_index_shows_what_the_model_wrote_without_scripts(browser, address: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(address + INDEX)
-    assert len(page.locator(".llmlab-opening pre").inner_text()) > 100
-    assert page.locator(".llmlab-opening pre").is_visible()
-    assert "goes on with the text you begin" in page.locator(".llmlab-noscript").inner_text()
-    assert "held-out loss" in page.locator(".llmlab-opening figcaption").inner_text()
+    opening = page.locator(".llmlab-opening")
+    expect(opening.locator("pre")).to_be_visible()
+    eventually(opening.locator("pre").inner_text, lambda text: len(text) > 100)
+    expect(page.locator(".llmlab-noscript")).to_contain_text("goes on with the text you begin")
+    expect(opening.locator("figcaption")).to_contain_text("held-out loss")
     context.close()
 
 
@@ -112,7 +122,9 @@ def test_every_view_is_accessible_and_fits(visit: Open, size: str, theme: str) -
         tab.click()
         if tab.inner_text() == "Heads":
             page.get_by_role("button", name="layer 1, head 0").click()
-        page.wait_for_timeout(200)
-        assert not violations(page, ".ll-scope")  # the rest is as test_pages found it
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= page.viewport_size["width"]
+        expect(tab).to_have_attribute("aria-selected", "true")
+        expect_accessible(page, ".ll-scope")  # the rest is as test_pages found it
+        eventually(
+            lambda: page.evaluate("document.documentElement.scrollWidth"),
+            lambda needed: needed <= page.viewport_size["width"],
+        )

@@ -1,29 +1,50 @@
-"""A chapter read with scripts off: every widget says in words what it would show."""
+"""Pages read with scripts off: the text is there, and every widget says in words what it shows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from .conftest import HTML, chapter_names
+from tests.browser import eventually
+
+from .conftest import HTML, chapter_names, page_names
+
+WITHOUT_TEXT = ["search.html", "genindex.html"]
+NO_MORE = len("An interactive figure, which needs JavaScript. ")
 
 
-@pytest.mark.parametrize("name", chapter_names())
-def test_every_widget_has_words_where_scripts_are_off(
-    browser: Browser, address: str, name: str
+@pytest.fixture(scope="module")
+def without_scripts(browser: Browser) -> Iterator[BrowserContext]:
+    with browser.new_context(java_script_enabled=False) as context:
+        yield context
+
+
+@pytest.mark.parametrize("name", [name for name in page_names() if name not in WITHOUT_TEXT])
+def test_page_can_be_read_without_scripts(
+    without_scripts: BrowserContext, address: str, name: str
 ) -> None:
-    widgets = (HTML / name).read_text("utf-8").count("vnd.jupyter.widget-view+json")
-    assert widgets, "the chapter has no widget"
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
+    page = without_scripts.new_page()
     page.goto(address + name)
-    words = page.locator(".llmlab-noscript:visible").all_inner_texts()
+    article = page.locator("article.bd-article, main").first
+    eventually(article.inner_text, lambda text: len(text) > 100)
+    expect(page.locator("main h1").last).to_be_visible()
+    if name in chapter_names():
+        expect_words_for_widgets(page, (HTML / name).read_text("utf-8"))
+    page.close()
+
+
+def expect_words_for_widgets(page: Page, source: str) -> None:
+    """Each widget of a chapter is described, and its quiz can be read and unfolded."""
+    widgets = source.count("vnd.jupyter.widget-view+json")
+    assert widgets, "the chapter has no widget"
+    words = page.locator(".llmlab-noscript:visible")
+    expect(words).to_have_count(widgets)
+    eventually(words.all_inner_texts, lambda texts: min(map(len, texts)) > NO_MORE)
     quiz = page.locator(".llmlab-noscript + ol > li")
     answer = quiz.locator("details > p").first
-    assert quiz.count() >= 4
-    assert not answer.is_visible()
+    eventually(quiz.count, lambda count: count >= 4)
+    expect(answer).to_be_hidden()
     quiz.locator("summary").first.click()
-    assert answer.is_visible()
-    context.close()
-    assert len(words) == widgets
-    assert all(len(text) > len("An interactive figure, which needs JavaScript. ") for text in words)
+    expect(answer).to_be_visible()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from llmlab.exercises import all_exercises
+from tests.browser import eventually
 
+from .axe import expect_accessible
 from .conftest import chapter_names
-from .test_pages import violations
 
 SOLVED = {"exercise:attention.softmax": {"code": "x", "status": "passed", "checks": 1}}
 FAILED = {"exercise:attention.scores": {"code": "y", "status": "failed", "checks": 2}}
@@ -49,20 +51,27 @@ def file_with(text: str, tmp_path: Path) -> Path:
 
 def test_a_new_reader_is_told_where_to_begin(page: Page) -> None:
     found = panel(page)
-    assert found.inner_text().startswith("Nothing yet: Attention has your first exercises.")
-    assert not found.get_by_role("button", name="Reset").is_visible()
+    expect(found).to_have_text(re.compile("^Nothing yet: Attention has your first exercises."))
+    expect(found.get_by_role("button", name="Reset")).to_be_hidden()
     found.get_by_role("link", name="Attention").click()
     page.wait_for_url("**/notebooks/01_attention.html")
 
 
 def test_every_chapter_is_counted(page: Page) -> None:
     found = panel(page, SOLVED | FAILED)
-    rows = found.locator("tbody tr").all_inner_texts()
-    assert len(rows) == len(chapter_names())
-    assert "1 of 5" in rows[0], "solved counts, failed does not"
-    totals = [int(row.split(" of ")[1].split()[0]) for row in rows]
-    assert sum(totals) == len(all_exercises())
-    assert not violations(page)
+    rows = found.locator("tbody tr")
+    expect(rows).to_have_count(len(chapter_names()))
+    expect(rows.first).to_contain_text("1 of 5")  # solved counts, failed does not
+    eventually(
+        rows.all_inner_texts,
+        lambda texts: sum(map(exercises_in, texts)) == len(all_exercises()),
+    )
+    expect_accessible(page)
+
+
+def exercises_in(row: str) -> int:
+    """How many exercises a chapter has, from its row: ``1 of 5``."""
+    return int(row.split(" of ")[1].split()[0])
 
 
 def test_a_question_answered_in_the_chapter_is_counted(page: Page) -> None:
@@ -71,13 +80,14 @@ def test_a_question_answered_in_the_chapter_is_counted(page: Page) -> None:
     form = page.locator(".ll-quiz form:has(input[type=radio])").first
     form.locator("input").first.check()
     form.locator("input").first.press("Enter")
-    said = form.locator("[role=status]").inner_text()
+    status = form.locator("[role=status]")
+    said = eventually(status.inner_text, bool)
     page.reload()
     page.locator("#check-yourself").scroll_into_view_if_needed()
-    assert form.locator("input").first.is_checked()
-    assert form.locator("[role=status]").inner_text() == said
+    expect(form.locator("input").first).to_be_checked()
+    expect(status).to_have_text(said)
     page.goto(page.url.replace("notebooks/01_attention", "book/index"))
-    assert "1 of 5" in panel(page).locator("tbody tr").first.inner_text()
+    expect(panel(page).locator("tbody tr").first).to_contain_text("1 of 5")
 
 
 def test_progress_travels_in_a_file_and_is_forgotten(page: Page, tmp_path: Path) -> None:
@@ -92,9 +102,10 @@ def test_progress_travels_in_a_file_and_is_forgotten(page: Page, tmp_path: Path)
     found.get_by_role("button", name="Reset").press("Enter")
     found.get_by_role("button", name="Forget").click()
     expect(found.get_by_role("status")).to_have_text("All of it is forgotten.")
-    assert "Nothing yet" in found.inner_text()
-    assert page.evaluate("document.activeElement.textContent") == "Import a file"
-    assert page.evaluate("Object.keys(localStorage).filter(k => k.startsWith('llmlab:'))") == []
+    expect(found).to_contain_text("Nothing yet")
+    expect(found.get_by_role("button", name="Import a file")).to_be_focused()
+    ours = "Object.keys(localStorage).filter(k => k.startsWith('llmlab:'))"
+    eventually(lambda: page.evaluate(ours), [])
 
     found.locator("input").set_input_files(file_with(json.dumps(exported), tmp_path))
     expect(found.locator("tbody tr").first).to_contain_text("1 of 5")
@@ -117,7 +128,7 @@ def test_other_files_are_refused(page: Page, tmp_path: Path, text: str) -> None:
     found.locator("input").set_input_files(file_with(text, tmp_path))
     words = "This file does not hold progress in this book."
     expect(found.get_by_role("status")).to_have_text(words)
-    assert "1 of 5" in found.inner_text()
+    expect(found).to_contain_text("1 of 5")
 
 
 def test_a_file_too_large_is_refused(page: Page, tmp_path: Path) -> None:
@@ -136,4 +147,4 @@ def test_another_tab_is_noticed(page: Page) -> None:
 
 def test_damaged_records_count_as_nothing(page: Page) -> None:
     page.evaluate("localStorage.setItem('llmlab:exercise:attention.softmax', '{oops')")
-    assert "Nothing yet" in panel(page, {"quiz:x": {"first": 3}}).inner_text()
+    expect(panel(page, {"quiz:x": {"first": 3}})).to_contain_text("Nothing yet")
