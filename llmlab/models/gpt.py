@@ -16,7 +16,7 @@ from torch import nn
 from llmlab.checks import check_choice, check_dropout, check_heads, check_sizes
 from llmlab.models.attention import MultiHeadAttention
 from llmlab.models.blocks import Block
-from llmlab.models.cache import KeyValueCache, LayerCache
+from llmlab.models.cache import KeyValueCache
 from llmlab.models.embedding import TokenEmbedding, check_length
 from llmlab.models.feed_forward import FEED_FORWARDS, feed_forward_named
 from llmlab.models.norms import NORMS, norm_named
@@ -144,9 +144,19 @@ class GPT(nn.Module):
         return self.dropout(x)
 
     def new_cache(self, capacity: int = 0) -> KeyValueCache:
-        """Empty caches for every layer, with room for ``capacity`` tokens where they need room."""
-        makers = (getattr(block.attention, "new_cache", LayerCache) for block in self.blocks)
-        return KeyValueCache(make(capacity) for make in makers)
+        """Empty caches for every layer, with room for ``capacity`` tokens where they need room.
+
+        Raises:
+            TypeError: if a block's attention has been replaced by a part that has no cache.
+        """
+        parts = [block.attention for block in self.blocks]
+        for layer, part in enumerate(parts):
+            if not hasattr(part, "new_cache"):
+                raise TypeError(
+                    f"attention of layer {layer} must have new_cache, or be used without a cache: "
+                    f"got {type(part).__name__}."
+                )
+        return KeyValueCache(part.new_cache(capacity) for part in parts)
 
     def _initialise(self) -> None:
         """GPT-2's: normal, deviation 0.02; what is added to the stream, smaller by √(2L).

@@ -74,7 +74,7 @@ class AttentionPosition(nn.Module):
     def rotate(
         self, q: torch.Tensor, k: torch.Tensor, start: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Queries and keys (B, H, T, K) of positions start, start + 1, ..., with order in them."""
+        """Queries (B, H, T, K) and keys (B, G, T, K), with positions from ``start`` on in them."""
         return q, k
 
     def bias(self, time: int, source: int) -> torch.Tensor | None:
@@ -120,7 +120,7 @@ class Rotary(AttentionPosition):
     def rotate(
         self, q: torch.Tensor, k: torch.Tensor, start: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Queries and keys (B, H, T, K) turned by their positions; values stay as they are."""
+        """Queries and keys turned by their positions; values stay as they are."""
         angles = self._angles(start, start + q.shape[-2])
         return _turn(q, *angles), _turn(k, *angles)
 

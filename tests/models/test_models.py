@@ -140,6 +140,13 @@ def test_cached_equals_uncached(position, pieces):
     torch.testing.assert_close(torch.cat(found, 1), model(some_tokens()), atol=1e-6, rtol=1e-5)
 
 
+def test_a_part_without_a_cache_is_named():
+    model = GPT(GPT_SMALL)
+    model.blocks[1].attention = torch.nn.Identity()
+    with pytest.raises(TypeError, match=r"^attention of layer 1 must have new_cache.*Identity"):
+        model.new_cache()
+
+
 @pytest.mark.parametrize("position", ["sinusoidal", "rotary", "alibi", "none"])
 def test_weights_serve_a_longer_context(position):
     short = GPT(replace(GPT_SMALL, position=position)).eval()

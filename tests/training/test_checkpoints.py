@@ -151,6 +151,16 @@ def test_a_configuration_that_does_not_match_its_weights_is_refused(saved, chang
         load_model(saved)
 
 
+@pytest.mark.parametrize("number", [1, None, 99])
+def test_a_checkpoint_of_another_format_is_refused(gpt, saved, number):
+    manifest = json.loads((saved / "manifest.json").read_text())
+    (saved / "manifest.json").write_text(json.dumps(manifest | {"format": number}))
+    sentence = rf"step-000003 has format {number}, and this version of llmlab reads 2: train again"
+    for read in (load_model, lambda folder: load_weights(gpt, folder)):
+        with pytest.raises(CheckpointError, match=sentence):
+            read(saved)
+
+
 def test_weights_that_do_not_match_leave_the_model_alone(saved):
     other = GPT(GPTConfig(vocab_size=11, context=8, layers=2, heads=2, width=16))
     before = {name: tensor.clone() for name, tensor in other.state_dict().items()}
