@@ -25,7 +25,12 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 from llmlab_site import EXECUTED  # noqa: E402
 from llmlab_site.assets import AssetsFailed, install_assets  # noqa: E402
 from llmlab_site.catalogue import CATALOGUE, catalogue  # noqa: E402
-from llmlab_site.execution import NotebookFailed, execute_notebooks  # noqa: E402
+from llmlab_site.execution import (  # noqa: E402
+    FRESH,
+    NotebookFailed,
+    execute_notebooks,
+    write_if_changed,
+)
 from llmlab_site.exercises import DISPLAY  # noqa: E402
 from llmlab_site.ledger import chapter_title, collect_claims, ledger_page  # noqa: E402
 from llmlab_site.opening import opening_page  # noqa: E402
@@ -50,7 +55,9 @@ def main() -> int:
             prepare_python()
         with stage("notebooks"):
             chapters = chapter_paths()
-            executed = execute_notebooks(chapters, ROOT, BUILD / ".jupyter_cache")
+            executed = execute_notebooks(
+                chapters, ROOT, BUILD / EXECUTED, bool(os.environ.get(FRESH))
+            )
         with stage("claims"):
             write_generated_pages(chapters, executed)
         with stage("pages"):
@@ -114,16 +121,7 @@ def write_generated_pages(chapters: list[Path], executed: dict[str, Path]) -> No
     write_if_changed(generated / "ladder.md", ladder(recorded_runs("ladder")))
     write_if_changed(generated / "gpu.md", gpu(recorded_figures("gpu")))
     write_if_changed(ROOT / CATALOGUE, json.dumps(catalogue(executed, titles), indent=1))
-    keys = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in executed.items()}
-    write_if_changed(BUILD / EXECUTED, json.dumps(keys, indent=1))
     print(f"  {len(claims)} settled")
-
-
-def write_if_changed(path: Path, text: str) -> None:
-    """Write a file unless it holds this text already, so that Sphinx sees no change."""
-    if not path.is_file() or path.read_text("utf-8") != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
 
 
 def build_pages(executed: dict[str, Path]) -> int:

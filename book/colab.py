@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 import nbformat
-from build import BUILD, ROOT, chapter_paths
+from build import ROOT, chapter_paths
 from llmlab_site.edition import FOLDER, Edition
 from llmlab_site.execution import NotebookFailed, executed_notebook
 from llmlab_site.ledger import chapter_title
@@ -68,7 +68,7 @@ def edition_files(edition: Edition) -> dict[str, str]:
     works = read_bibliography(ROOT / "book" / "references.bib")
     files, lines = {}, []
     for path in chapter_paths():
-        executed = executed_notebook(path, ROOT, BUILD / ".jupyter_cache")
+        executed = executed_notebook(path, ROOT)
         name = f"{FOLDER}/{path.name}"
         files[name] = nbformat.writes(edition.notebook(executed, path.stem, works)) + "\n"
         address = colab_address(edition.repository, name) or name

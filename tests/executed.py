@@ -3,7 +3,7 @@
     python -m pytest --nbval-lax -p tests.executed notebooks
 
 nbval collects, compares and reports as ever. Only its kernel is replaced, by one that answers each
-cell with the outputs that ``book/build.py`` left in the cache for exactly this code and package.
+cell with the outputs that it had when ``book/build.py`` executed exactly this code and package.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ExecutedNotebook(IPyNbFile):
     def collect(self) -> Iterator[IPyNbCell]:
         root = self.config.rootpath
         try:
-            executed = executed_notebook(self.path, root, root / "_build" / ".jupyter_cache")
+            executed = executed_notebook(self.path, root)
         except NotebookFailed as stale:
             raise self.CollectError(str(stale)) from stale
         self.kernel = Replay(executed)

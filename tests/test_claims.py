@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from jupyter_cache import get_cache
+from llmlab_site import EXECUTED
 from llmlab_site.ledger import collect_claims
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,17 +16,10 @@ BUILD = ROOT / "_build"
 
 @pytest.fixture(scope="module")
 def claims() -> list[dict]:
-    import nbformat
-
-    executed = {}
     if not (BUILD / "html" / "index.html").is_file():
         pytest.fail("There is no site to check: run make book first.", pytrace=False)
-    cache = get_cache(BUILD / ".jupyter_cache")
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        record = cache.match_cache_notebook(nbformat.read(path, as_version=4))
-        folder = BUILD / ".jupyter_cache" / "executed" / record.hashkey
-        executed[f"notebooks/{path.stem}"] = folder / "base.ipynb"
-    cache.db.dispose()
+    executed = sorted((BUILD / EXECUTED).glob("notebooks/*.ipynb"))
+    executed = {f"notebooks/{path.stem}": path for path in executed}
     return collect_claims(executed)  # raises if a claim does not hold
 
 
@@ -36,7 +29,7 @@ def test_every_chapter_settles_claims(claims: list[dict]) -> None:
 
 
 def test_claims_are_known_and_say_what_decides(claims: list[dict]) -> None:
-    known = json.loads((ROOT / "llmlab" / "display" / "claims.json").read_text("utf-8"))
+    known = json.loads((ROOT / "llmlab" / "display" / "cards" / "claims.json").read_text("utf-8"))
     for claim in claims:
         assert claim["id"] in known
         assert claim["holds"] is True
@@ -45,7 +38,7 @@ def test_claims_are_known_and_say_what_decides(claims: list[dict]) -> None:
 
 
 def test_every_known_claim_is_settled(claims: list[dict]) -> None:
-    known = json.loads((ROOT / "llmlab" / "display" / "claims.json").read_text("utf-8"))
+    known = json.loads((ROOT / "llmlab" / "display" / "cards" / "claims.json").read_text("utf-8"))
     assert set(known) == {claim["id"] for claim in claims}
 
 
@@ -57,7 +50,7 @@ def test_ledger_lists_every_settled_claim(claims: list[dict]) -> None:
 
 
 def test_sources_of_claims_are_in_the_bibliography() -> None:
-    known = json.loads((ROOT / "llmlab" / "display" / "claims.json").read_text("utf-8"))
+    known = json.loads((ROOT / "llmlab" / "display" / "cards" / "claims.json").read_text("utf-8"))
     bibliography = (ROOT / "book" / "references.bib").read_text("utf-8")
     for name, claim in known.items():
         for source in claim["sources"]:

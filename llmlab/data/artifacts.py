@@ -196,7 +196,8 @@ def read_members(name: str, suffix: str, under: str = "") -> dict[str, bytes]:
 def _is_intact(path: Path, artifact: Artifact) -> bool:
     """Whether ``path`` exists and has the artifact's hash (computed once per process and file)."""
     try:
-        stat = path.stat()
+        with path.open("rb") as file:  # opened even if known, so that who watches sees its use
+            stat = os.fstat(file.fileno())
         seen = (stat.st_size, stat.st_mtime_ns)
         if _verified.get(path) != seen:
             if hashlib.sha256(path.read_bytes()).hexdigest() != artifact.sha256:

@@ -146,11 +146,11 @@ def recorded_runs(folder: str, name: str = "") -> list[Run]:
         ValueError: there is no such folder or name.
     """
     records = _records_folder()
-    folders = sorted(path.name for path in records.glob("*") if any(path.glob("*.jsonl")))
-    if folder not in folders:
+    paths = sorted((records / folder).glob("*.jsonl"))
+    if not paths:
+        folders = sorted(path.name for path in records.glob("*") if any(path.glob("*.jsonl")))
         there = ", ".join(folders) or "none"
         raise ValueError(f"folder must be one with records ({there}): got {folder!r}.")
-    paths = sorted((records / folder).glob("*.jsonl"))
     names = {path: path.stem.rpartition("-")[0] for path in paths}
     if name and name not in names.values():
         there = ", ".join(dict.fromkeys(names.values()))

@@ -7,6 +7,7 @@ again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -26,7 +27,7 @@ from .noscript import with_sentences
 from .repository import colab_buttons
 from .widget_state import externalise
 
-EXECUTED = "executed.json"  # written by book/build.py beside the site
+EXECUTED = "executed"  # the folder in _build where book/build.py lays out executed chapters
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -35,6 +36,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", drop_thebe)
     app.connect("builder-inited", add_static_files)
     app.connect("env-get-outdated", changed_notebooks)
+    app.connect("source-read", read_executed)
     app.connect("build-finished", finish)
     app.add_css_file("llmlab.css", priority=900)
     app.add_css_file("exercises/exercises.css", priority=900)
@@ -71,11 +73,25 @@ def changed_notebooks(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> list[str]:
     """Name the chapters whose outputs are newer than the ones Sphinx read last time."""
-    path = Path(app.srcdir) / "_build" / EXECUTED
-    now = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    now = {name: path.read_text("utf-8") for name, path in executed_chapters(app).items()}
+    now = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in now.items()}
     before = getattr(env, "llmlab_executed", {})
     env.llmlab_executed = now
     return [name for name, key in now.items() if before.get(name) != key and name in env.found_docs]
+
+
+def executed_chapters(app: Sphinx) -> dict[str, Path]:
+    """The executed form of each chapter that has one, by its document."""
+    folder = Path(app.srcdir) / "_build" / EXECUTED
+    found = sorted(folder.glob("notebooks/*.ipynb"))
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in found}
+
+
+def read_executed(app: Sphinx, document: str, source: list[str]) -> None:
+    """Let Sphinx read the executed form of a chapter in the place of the one in the repository."""
+    path = executed_chapters(app).get(document)
+    if path:
+        source[0] = path.read_text("utf-8")
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:

@@ -1,108 +1,120 @@
-"""Which parts of ``llmlab`` a notebook depends on, and a key that changes when they change.
+"""What an execution of a chapter depends on: its code, what runs it, and the files that it used.
 
-A notebook is executed again when its code changes, which jupyter-cache notices by itself, or when
-this key changes: the hash of Python's version, of the pinned packages, of every folder of the
-package that the notebook imports, directly or through another folder, and of its run records.
+A chapter's kernel notes every file of ours that it runs, reads or lists (``recorder``). An
+execution holds as long as all of these have the contents that they had then.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
+import json
+import os
+import platform
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 import nbformat
 
-PACKAGE = "llmlab"
-SOURCES = (".py", ".js", ".css", ".json")
-MAGIC = ("%", "!", "?")
+from llmlab.files import cache_folder
+
+RECORDER = Path(__file__).parents[1] / "recorder"
+sys.path.append(str(RECORDER))
+from uses import hash_of  # noqa: E402
+
+CACHE = "cache:"  # before the name of a file in the cache folder: a text from outside
+
+# Used, but without a say in what a chapter computes:
+PRESENTATION = re.compile(r".*\.(js|css)")  # the site shows today's, see widget_sources.py
+EXERCISES = re.compile(r"llmlab/exercises/\w+/.*")  # their cells are in the notebook, word for word
+OWN_FOLDER = re.compile(r"notebooks(/.*)?")  # where a chapter runs; it may leave files there
+PACKAGE = re.compile(r"llmlab/(?!records/).*")
+
+Files = Mapping[str, "str | None"]  # path: hash of its content, or None where there was nothing
 
 
-def notebook_key(notebook: nbformat.NotebookNode, root: Path, name: str) -> str:
-    """Hash Python's version, the pins, what a notebook can reach of the package, and its records.
+def counts(how: str, path: str) -> bool:
+    """Tell whether a use that the recorder noted can change what a chapter shows.
 
-    ``name`` is the notebook's name without ending, which is also that of its folder in records/.
+    Not every file that is opened is used: to find out which module offers a name, ``llmlab``'s
+    packages read and list their modules. Those that they then import are noted as "run".
     """
-    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    imported = set().union(*(imported_modules(_without_magics(text)) for text in sources))
-    digest = hashlib.sha256(sys.version.encode() + (root / "requirements.txt").read_bytes())
-    for part in sorted(closure(imported, root)):
-        digest.update(f"{part}:{_part_hash(root / PACKAGE, part)}".encode())
-    for record in sorted((root / "records" / name).glob("*")):
-        digest.update(record.name.encode() + b"\0" + record.read_bytes())
-    return digest.hexdigest()
+    if not path or any(rule.fullmatch(path) for rule in (PRESENTATION, EXERCISES, OWN_FOLDER)):
+        return False
+    if how == "list":
+        return not PACKAGE.fullmatch(f"{path}/")
+    return how == "run" or not (path.endswith(".py") and PACKAGE.fullmatch(path))
 
 
-def closure(modules: Iterable[str], root: Path) -> set[str]:
-    """Return the parts (folders, and modules beside them) that these modules reach.
-
-    ``""`` stands for the package's own ``__init__.py``.
-    """
-    reached: set[str] = set()
-    waiting = {_part(module, root / PACKAGE) for module in modules if _is_ours(module)}
-    while waiting:
-        part = waiting.pop()
-        reached.add(part)
-        for path in _files(root / PACKAGE, part, (".py",)):
-            package = ".".join(path.relative_to(root).parent.parts)
-            modules = imported_modules(path.read_text("utf-8"), package)
-            waiting |= {_part(m, root / PACKAGE) for m in modules if _is_ours(m)} - reached
-    return reached
+def used_files(log: Path) -> dict[str, str | None]:
+    """Return what counts of the uses in a recorder's log. A folder's path ends with a slash."""
+    files = {}
+    for line in log.read_text("utf-8").splitlines() if log.is_file() else ():
+        how, path, found = json.loads(line)
+        if counts(how, path):
+            files[f"{path}/" if how == "list" else path] = found
+    return files
 
 
-def imported_modules(source: str, package: str = "") -> set[str]:
-    """Return the dotted names that a source imports, wherever in it; none if it does not parse."""
+def unchanged(files: Files, root: Path) -> bool:
+    """Tell whether every file and folder still has the content that it had."""
+    return all(_hash_today(_locate(path, root)) == found for path, found in files.items())
+
+
+def places(root: Path) -> dict[str, str]:
+    """The folders that the recorder watches, by the prefix of the paths below them."""
+    return {"": str(root), CACHE: str(cache_folder())}
+
+
+def _locate(path: str, root: Path) -> Path:
+    if path.startswith(CACHE):
+        return cache_folder() / path.removeprefix(CACHE)
+    return root / path
+
+
+def _hash_today(path: Path) -> str | None:
     try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return set()
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(node, package)
-            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    return names
-
-
-def _absolute(node: ast.ImportFrom, package: str) -> str:
-    if not node.level:
-        return node.module or ""
-    parents = package.split(".")[: len(package.split(".")) - node.level + 1]
-    return ".".join([*parents, *([node.module] if node.module else [])])
-
-
-def _is_ours(module: str) -> bool:
-    return module == PACKAGE or module.startswith(PACKAGE + ".")
-
-
-def _part(module: str, package: Path) -> str:
-    """Name the folder or the module beside the folders that holds a dotted name."""
-    first = module.split(".")[1] if "." in module else ""
-    exists = (package / first).is_dir() or (package / f"{first}.py").is_file()
-    return first if first and exists else ""
-
-
-def _files(package: Path, part: str, suffixes: tuple[str, ...] = SOURCES) -> list[Path]:
-    folder = package / part
-    if part and folder.is_dir():
-        paths = (path for path in folder.rglob("*") if path.suffix in suffixes)
-        return sorted(path for path in paths if "__pycache__" not in path.parts)
-    return [package / f"{part or '__init__'}.py"]
+        stat = path.stat()
+    except OSError:
+        return None
+    if path.is_dir():
+        return hash_of(str(path))
+    return _hash_of_version(str(path), stat.st_mtime_ns, stat.st_size)
 
 
 @cache
-def _part_hash(package: Path, part: str) -> str:
-    digest = hashlib.sha256()
-    for path in _files(package, part):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+def _hash_of_version(path: str, modified: int, size: int) -> str | None:
+    """Hash a file once for all the chapters that use it."""
+    return hash_of(path)
 
 
-def _without_magics(source: str) -> str:
-    lines = (line if not line.lstrip().startswith(MAGIC) else "" for line in source.splitlines())
-    return "\n".join(lines)
+def code_hash(notebook: nbformat.NotebookNode, root: Path) -> str:
+    """Hash what is known before a chapter runs: its code, the pins, Python and the processor."""
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    pins = (root / "requirements.txt").read_text("utf-8")
+    return digest([code, pins, sys.version, *processor()])
+
+
+def digest(content: Iterable[object]) -> str:
+    """The SHA-256 of anything that JSON can hold."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def processor() -> tuple[str, ...]:
+    """What chooses between kernels that round differently: processor, vectors, GPU."""
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    vectors = torch.backends.cpu.get_cpu_capability()
+    return platform.system(), platform.machine(), _model_name(), vectors, gpu
+
+
+def _model_name() -> str:
+    """The processor's name; Linux tells it in a file alone."""
+    if os.path.exists("/proc/cpuinfo"):
+        found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+        return found[1] if found else ""
+    return platform.processor()

@@ -8,7 +8,6 @@ of jQuery's methods, and hands it the weights as float32 bytes instead of printe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ __all__ = ["head_view", "model_view"]
 MOST_LINES = 36_000  # one SVG line for each weight: more than this and a browser stumbles
 
 
-@cache
 def _module(view: str) -> str:
     """The ES module of ``view``: our mounting around bertviz's own, unchanged script."""
     spec = find_spec("bertviz")
@@ -80,8 +78,9 @@ class _Heads(Widget):
 class HeadView(_Heads):
     """bertviz's head view; make one with :func:`head_view`."""
 
+    _esm = _module("head_view")
+
     def __init__(self, maps: Any, tokens: Sequence[str], *, layer: int = 0, title: str = ""):
-        type(self)._esm = _module("head_view")
         if not 0 <= layer < len(maps):
             raise ValueError(f"layer must be between 0 and {len(maps) - 1}: got {layer}.")
         super().__init__(
@@ -92,8 +91,9 @@ class HeadView(_Heads):
 class ModelView(_Heads):
     """bertviz's model view; make one with :func:`model_view`."""
 
+    _esm = _module("model_view")
+
     def __init__(self, maps: Any, tokens: Sequence[str], *, title: str = ""):
-        type(self)._esm = _module("model_view")
         super().__init__("model_view", maps, tokens, lambda L, H, T: L * H * T * T, title=title)
 
 
