@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import tomllib
-from llmlab_site.dependencies import imported_modules
 
 # A part may import from parts to its left, and from itself.
 ORDER = ["data", "models", "training", "inference", "alignment", "analysis", "display"]
@@ -29,6 +28,25 @@ def tracked(root: Path) -> list[Path]:
     command = ["git", "-C", str(root), "ls-files", "-z"]
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return [path for name in names.split("\0") if name and (path := root / name).is_file()]
+
+
+def imported_modules(source: str, package: str) -> set[str]:
+    """The dotted names that a module of ``package`` imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join([*(above if node.level else []), *filter(None, [node.module])])
+            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def test_imports_are_found_wherever_they_stand_and_climb() -> None:
+    source = "import a.b, c\ndef f():\n    from d import e\n    from . import g\n"
+    assert imported_modules(source, "p.q") == {"a.b", "c", "d", "d.e", "p.q", "p.q.g"}
+    assert imported_modules("from ..x import y", "p.q") == {"p.x", "p.x.y"}
 
 
 def test_imports_never_point_backwards(root: Path) -> None:

@@ -32,6 +32,10 @@ class NotebookFailed(Exception):
     """A notebook could not be executed; the message names it, the cell and the cause."""
 
 
+class _Interrupted(Exception):
+    """Ctrl-C, as a chapter hears of it; asyncio cleans up after this as after any failure."""
+
+
 def execute_notebooks(
     paths: Iterable[Path], root: Path, folder: Path, fresh: bool = False
 ) -> dict[str, Path]:
@@ -55,6 +59,8 @@ def execute_notebooks(
     waiting = [path for path, execution in known.items() if not execution]
     try:
         known |= asyncio.run(_execute_all(waiting, root))
+    except _Interrupted:
+        raise KeyboardInterrupt from None
     finally:
         executions.prune()
     print(f"  executed {len(waiting)}, reused {len(names) - len(waiting)}", flush=True)
@@ -114,7 +120,10 @@ async def _execute_all(waiting: list[Path], root: Path) -> dict[Path, executions
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # the debugger's start-up advice
     cores, company = _cores(), {}
     if min(cores, len(waiting)) >= 2:
-        company = {"OMP_NUM_THREADS": str(cores // 2), BESIDE: "1", **os.environ}
+        company = {
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", f"{cores // 2}"),
+            BESIDE: "1",
+        }
     turn, progress = asyncio.Semaphore(2 if company else 1), Progress()
 
     async def execute(path: Path) -> executions.Execution:
@@ -155,7 +164,7 @@ async def _execute(
         except (CellExecutionError, CellTimeoutError, RuntimeError, AssertionError) as error:
             # nbclient answers Ctrl-C by ending the kernel, and then stumbles over the dead kernel
             if getattr(client, "_async_cleanup_kernel_future", None) is not None:
-                raise KeyboardInterrupt from error
+                raise _Interrupted from error
             raise NotebookFailed(_explain(error, path.relative_to(root), notebook)) from error
         execution = executions.keep(notebook, used_files(log), root)
     progress.finished(path.stem, time.monotonic() - start)
