@@ -79,7 +79,11 @@ def settle(
 
 
 def chapter_cost() -> None:
-    """Show what the chapter took so far: seconds since the first import, memory, and device."""
+    """Show what the chapter took so far: seconds since the first import, memory, and device.
+
+    On a CPU it says on how many of the cores, and whether another chapter ran beside this one,
+    which the build of the site tells in the environment (``LLMLAB_BESIDE``).
+    """
     seconds = time.monotonic() - llmlab.started
     clock = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} minutes"
     memory = f"{peak_memory() / 2**30:.1f} GB of memory at its peak"
@@ -137,4 +141,7 @@ def _device() -> str:
         used = torch.cuda.max_memory_allocated() / 2**30
         return f"{torch.cuda.get_device_name()} ({used:.1f} GB of its memory used)"
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{allowed} CPU cores" if allowed != 1 else "1 CPU core"
+    used = min(torch.get_num_threads(), allowed) if torch is not None else allowed
+    share = "" if used == allowed else f"{used} of "
+    company = ", beside another chapter" if "LLMLAB_BESIDE" in os.environ else ""
+    return f"{share}{allowed} CPU {'core' if allowed == 1 else 'cores'}{company}"

@@ -85,3 +85,25 @@ def test_the_cost_of_a_chapter_is_time_memory_and_device(shown, monkeypatch):
             rf"This notebook took {clock} and \d+\.\d GB of memory at its peak, on .+\.",
             shown[-1][1],
         )
+
+
+@pytest.mark.parametrize(
+    ("threads", "cores", "beside", "said"),
+    [
+        (2, 2, False, "on 2 CPU cores."),
+        (1, 1, False, "on 1 CPU core."),
+        (1, 2, False, "on 1 of 2 CPU cores."),
+        (1, 2, True, "on 1 of 2 CPU cores, beside another chapter."),
+    ],
+)
+def test_the_cost_of_a_chapter_says_on_what_it_ran(
+    shown, monkeypatch, threads, cores, beside, said
+):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.get_num_threads", lambda: threads)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    monkeypatch.delenv("LLMLAB_BESIDE", raising=False)
+    if beside:
+        monkeypatch.setenv("LLMLAB_BESIDE", "1")
+    chapter_cost()
+    assert shown[-1][1].endswith(said)
