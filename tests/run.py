@@ -10,8 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
-# Each of the two computes with one thread; tests that share a page or a file stay together.
-TWO_AT_A_TIME = ["--numprocesses=2", "--dist=loadgroup"]
+# Each of the two computes with one thread; the tests of a file, or of a page, stay together.
+TWO_AT_A_TIME = ["--numprocesses=2", "--dist=loadfile"]
 
 # Folders of unit tests, fastest first; a folder that is not named here comes after them.
 FASTEST_FIRST = ["build", "exercises", "inference", "analysis", "models", "data", "display"]
@@ -26,7 +26,7 @@ def main() -> int:
         "style": [sys.executable, "-m", "ruff", "check", "."],
         "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
         "a browser for the tests": [sys.executable, "-m", "tests.browser"],
-        "unit tests": [*PYTEST, "--numprocesses=2", "--dist=loadfile", *unit_tests()],
+        "unit tests": [*PYTEST, *TWO_AT_A_TIME, *unit_tests()],
         "site": [sys.executable, "book/build.py"],
         "notebooks": [*PYTEST, "--nbval-lax", "-p", EXECUTED, "notebooks"],
         "claims and site": [*PYTEST, *TWO_AT_A_TIME, *NEEDS_SITE],

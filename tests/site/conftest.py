@@ -10,9 +10,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Response, expect
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.browser import frames
 
@@ -20,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
 SUB_PATH = "some/course"
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 375, "height": 812}}
+NO_PARAMETERS = SimpleNamespace(params={})
 THEMES = {"wide": ("light", "dark"), "phone": ("dark", "light")}  # opened in, turned to
 
 
@@ -115,9 +119,7 @@ def look(name: str, size: str) -> tuple[str, str]:
 def each(names: list[str], sizes: Iterable[str] = SIZES) -> pytest.MarkDecorator:
     """Give a test the ``visited`` pages of these names and sizes, one after another."""
     looks = [look(name, size) for name in names for size in sizes]
-    group = pytest.mark.xdist_group
-    params = [pytest.param(look, id="-".join(look), marks=group(" ".join(look))) for look in looks]
-    return pytest.mark.parametrize("visited", params, indirect=True, scope="session")
+    return pytest.mark.parametrize("visited", looks, ids="-".join, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -136,8 +138,20 @@ def visited(browser: Browser, address: str, request: pytest.FixtureRequest) -> I
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Bring the tests of one visit together, so that every page is opened once in a look."""
-    marks = {item: item.get_closest_marker("xdist_group") for item in items}
-    items.sort(key=lambda item: marks[item].args if marks[item] else ())
+    items.sort(key=lambda item: getattr(item, "callspec", NO_PARAMETERS).params.get("visited", ()))
+
+
+class OneVisitOneWorker(LoadScopeScheduling):
+    """Hand out whole visits to the processes of pytest-xdist, and whole files of other tests."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        look = re.search(r"\[(.+\.html-(wide|phone))\]$", nodeid)
+        return look[1] if look else nodeid.split("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneVisitOneWorker:
+    return OneVisitOneWorker(config, log)
 
 
 def listen(visit: Visit) -> None:
