@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+import yaml
 
 from llmlab.analysis.ladder import rungs
 from llmlab.display.cards.tables import comparison_table, ladder_table
@@ -68,3 +71,34 @@ def test_every_rung_of_the_ladder_is_on_record_with_the_same_seeds():
 def test_the_readme_shows_the_stored_comparison():
     record = json.loads((ROOT / "records" / "benchmarks" / "cpu.json").read_text("utf-8"))
     assert comparison_table(record) in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_a_copied_chapter_has_code_and_a_title_of_its_own(tmp_path):
+    from big_book import copy_chapter, list_chapters
+
+    (tmp_path / "notebooks").mkdir()
+    original = tmp_path / "notebooks" / "01_attention.ipynb"
+    shutil.copy2(ROOT / "notebooks" / original.name, original)
+    shutil.copy2(ROOT / "_toc.yml", tmp_path)
+    for number in (4, 5):
+        copy_chapter(original, number)
+    list_chapters(tmp_path)
+    names = ["01_attention", "04_attention_4", "05_attention_5"]
+    books = [nbformat.read(tmp_path / "notebooks" / f"{name}.ipynb", 4) for name in names]
+    for kind in ("code", "markdown"):
+        firsts = [next(c.source for c in book.cells if c.cell_type == kind) for book in books]
+        assert len(set(firsts)) == 3
+    contents = yaml.safe_load((tmp_path / "_toc.yml").read_text())
+    copies = [chapter["file"] for chapter in contents["parts"][-2]["chapters"]]
+    assert copies == ["notebooks/04_attention_4", "notebooks/05_attention_5"]
+
+
+def test_the_costs_of_a_big_book_stand_beside_their_targets():
+    from big_book import table
+
+    rows = table({"book": 18.44, "paragraph": 0.2, "test": None}, 22).splitlines()[2:]
+    assert rows == [
+        "| make book, from nothing | 20.0 min | 18.4 min |",
+        "| make book after editing a paragraph | 15 s | 12 s |",
+        "| make test, from nothing | 45.0 min | failed |",
+    ]
