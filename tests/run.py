@@ -17,6 +17,7 @@ TWO_AT_A_TIME = ["--numprocesses=2", "--dist=loadfile"]
 FASTEST_FIRST = ["build", "exercises", "inference", "analysis", "models", "data", "display"]
 EXECUTED = "tests.executed"  # nbval compares what the site's build executed
 NEEDS_SITE = ["tests/test_claims.py", "tests/site"]
+OTHER_ENGINES = "tests/engines"  # every page in Firefox and WebKit, where they are installed
 COLAB = "tests/colab"  # runs every chapter once more, beside the packages that Colab has
 
 
@@ -31,6 +32,10 @@ def main() -> int:
         "notebooks": [*PYTEST, "--nbval-lax", "-p", EXECUTED, "notebooks"],
         "claims and site": [*PYTEST, *TWO_AT_A_TIME, *NEEDS_SITE],
     }
+    if engines():
+        stages["other engines"] = [*PYTEST, "--numprocesses=2", OTHER_ENGINES]
+    else:
+        print("No page is opened in Firefox or WebKit: neither is installed.")
     if sys.platform.startswith("linux") and sys.version_info < (3, 14):
         stages["colab"] = [*PYTEST, COLAB]
     else:
@@ -50,12 +55,21 @@ def main() -> int:
     return 0
 
 
+def engines() -> list[str]:
+    """Return the engines to test, beside Chromium: those that are installed, or required."""
+    sys.path.insert(0, str(ROOT))
+    from tests.engines.conftest import found
+
+    return found()
+
+
 def unit_tests() -> list[str]:
     """Return the test folders and files that need no built book, fastest first."""
     paths = [path for path in (ROOT / "tests").iterdir() if is_tests(path)]
     names = {path.name: path.relative_to(ROOT).as_posix() for path in sorted(paths)}
     first = [names.pop(name) for name in FASTEST_FIRST if name in names]
-    return [path for path in [*first, *names.values()] if path not in [*NEEDS_SITE, COLAB]]
+    later = [*NEEDS_SITE, OTHER_ENGINES, COLAB]
+    return [path for path in [*first, *names.values()] if path not in later]
 
 
 def is_tests(path: Path) -> bool:

@@ -15,9 +15,8 @@ MODULES = EXTENSION / "node_modules"
 
 # Source in node_modules -> place under _static/vendor. A folder is copied whole.
 VENDORED = {
-    "mathjax/es5/tex-chtml.js": "mathjax/tex-chtml.js",
+    "mathjax/es5/tex-svg.js": "mathjax/tex-svg.js",
     "mathjax/es5/input/tex/extensions": "mathjax/input/tex/extensions",
-    "mathjax/es5/output/chtml/fonts/woff-v2": "mathjax/output/chtml/fonts/woff-v2",
     "requirejs/require.js": "widgets/require.js",
     "@jupyter-widgets/html-manager/dist/embed-amd.js": "widgets/embed-amd.js",
 }

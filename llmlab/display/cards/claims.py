@@ -12,8 +12,9 @@ from pathlib import Path
 
 import llmlab
 from llmlab.analysis import peak_memory
+from llmlab.training import recorded_figures
 
-__all__ = ["chapter_cost", "settle"]
+__all__ = ["chapter_cost", "gpu_cost", "settle"]
 
 
 SHEET = """
@@ -88,9 +89,31 @@ def chapter_cost() -> None:
     clock = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} minutes"
     memory = f"{peak_memory() / 2**30:.1f} GB of memory at its peak"
     text = f"This notebook took {clock} and {memory}, on {_device()}."
-    _display(
-        f'<p class="llmlab-cost" style="font-size:.9em;opacity:.85">{html.escape(text)}</p>', text
-    )
+    _remark(text)
+
+
+def gpu_cost() -> None:
+    """Show what a GPU makes of the preset ``h100``, or the command that measures it."""
+    measured = recorded_figures("gpu").get("preset")
+    if measured is None:
+        text = (
+            "Nothing here was measured on a GPU yet: python benchmarks/gpu.py --minutes 8 measures "
+            "one, and the next build of the book shows it here."
+        )
+    else:
+        figures = measured["figures"]
+        text = (
+            f"On {measured['machine']['device']} the preset {figures['preset']}, a GPT of "
+            f"{figures['parameters'] / 1e6:.0f} million weights on the same plays, trains "
+            f"{figures['steps']:,} steps in {figures['seconds']:.0f} s, to "
+            f"{figures['validation bits a character']:.2f} bits a character on held-out text."
+        )
+    _remark(text)
+
+
+def _remark(text: str) -> None:
+    style = "font-size:.9em;opacity:.85"
+    _display(f'<p class="llmlab-cost" style="{style}">{html.escape(text)}</p>', text)
 
 
 def _card(record: dict) -> str:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import llmlab
-from llmlab.display import chapter_cost, settle
+from llmlab.display import chapter_cost, gpu_cost, settle
 from llmlab.display.cards import claims
+from llmlab.training import recorded_figures
 
 ROOT = Path(__file__).parents[3]
 
@@ -85,6 +86,26 @@ def test_the_cost_of_a_chapter_is_time_memory_and_device(shown, monkeypatch):
             rf"This notebook took {clock} and \d+\.\d GB of memory at its peak, on .+\.",
             shown[-1][1],
         )
+
+
+def test_what_a_gpu_does_is_told_or_how_to_measure_it(shown, monkeypatch):
+    gpu_cost()
+    if not recorded_figures("gpu"):
+        assert "python benchmarks/gpu.py --minutes 8 measures one" in shown[-1][1]
+    figures = {
+        "preset": "h100",
+        "parameters": 25_300_000,
+        "steps": 1000,
+        "seconds": 61.4,
+        "validation bits a character": 1.987,
+    }
+    record = {"preset": {"machine": {"device": "a card"}, "figures": figures}}
+    monkeypatch.setattr(claims, "recorded_figures", lambda folder: record)
+    gpu_cost()
+    assert shown[-1][1] == (
+        "On a card the preset h100, a GPT of 25 million weights on the same plays, trains 1,000 "
+        "steps in 61 s, to 1.99 bits a character on held-out text."
+    )
 
 
 @pytest.mark.parametrize(

@@ -53,13 +53,16 @@ export const llmlab = (() => {
 
   /** Call `act(width)` now and whenever the element's width changes; the result undoes it. */
   function onWidth(node, act) {
-    let last = 0;
+    let last = 0, frame = 0;
     const watcher = new ResizeObserver(([entry]) => {
       const width = Math.round(entry.contentRect.width);
-      if (width > 0 && width !== last) act((last = width));
+      if (width <= 0 || width === last) return;
+      last = width;
+      cancelAnimationFrame(frame);
+      frame = requestAnimationFrame(() => act(width)); // not now: what it resizes is watched as well
     });
     watcher.observe(node);
-    return () => watcher.disconnect();
+    return () => { watcher.disconnect(); cancelAnimationFrame(frame); };
   }
 
   /**
