@@ -14,7 +14,8 @@ PYTEST = [sys.executable, "-m", "pytest", "-q"]
 TWO_AT_A_TIME = ["--numprocesses=2", "--dist=loadfile"]
 
 # Folders of unit tests, fastest first; a folder that is not named here comes after them.
-FASTEST_FIRST = ["build", "exercises", "inference", "analysis", "models", "data", "display"]
+FASTEST_FIRST = ["exercises", "inference", "analysis", "models", "data", "display"]
+BUILD = "tests/build"
 EXECUTED = "tests.executed"  # nbval compares what the site's build executed
 NEEDS_SITE = ["tests/test_claims.py", "tests/site"]
 OTHER_ENGINES = "tests/engines"  # every page in Firefox and WebKit, where they are installed
@@ -27,6 +28,8 @@ def main() -> int:
         "style": [sys.executable, "-m", "ruff", "check", "."],
         "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
         "a browser for the tests": [sys.executable, "-m", "tests.browser"],
+        # apart: it runs an event loop, and a process that has a browser open has one already
+        "tests of the build": [*PYTEST, *TWO_AT_A_TIME, BUILD],
         "unit tests": [*PYTEST, *TWO_AT_A_TIME, *unit_tests()],
         "site": [sys.executable, "book/build.py"],
         "notebooks": [*PYTEST, "--nbval-lax", "-p", EXECUTED, "notebooks"],
@@ -68,7 +71,7 @@ def unit_tests() -> list[str]:
     paths = [path for path in (ROOT / "tests").iterdir() if is_tests(path)]
     names = {path.name: path.relative_to(ROOT).as_posix() for path in sorted(paths)}
     first = [names.pop(name) for name in FASTEST_FIRST if name in names]
-    later = [*NEEDS_SITE, OTHER_ENGINES, COLAB]
+    later = [BUILD, *NEEDS_SITE, OTHER_ENGINES, COLAB]
     return [path for path in [*first, *names.values()] if path not in later]
 
 

@@ -102,8 +102,10 @@ def test_no_key_reaches_the_notebook_around(everything, mount):
 def test_the_map_draws_weights_in_the_colours_of_the_theme(make_maps, mount, dark, width):
     page = mount(AttentionMap([np.eye(5)], TOKENS), dark=dark, width=width)
     pixel = """() => { const c = document.querySelector('.ll-map canvas');
-        const p = c.getContext('2d'), w = c.width - 12, h = c.height - 12;
-        return [...p.getImageData(w, h, 1, 1).data]; }"""
+        // of a copy: who reads a canvas itself again and again is warned
+        const p = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+        p.drawImage(c, 12 - c.width, 12 - c.height);
+        return [...p.getImageData(0, 0, 1, 1).data]; }"""
     wanted = [88, 172, 236, 255] if dark else [31, 120, 180, 255]
     eventually(lambda: page.evaluate(pixel), wanted)
 
