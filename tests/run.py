@@ -28,8 +28,9 @@ def main() -> int:
         "style": [sys.executable, "-m", "ruff", "check", "."],
         "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
         "a browser for the tests": [sys.executable, "-m", "tests.browser"],
-        # apart: it runs an event loop, and a process that has a browser open has one already
-        "tests of the build": [*PYTEST, *TWO_AT_A_TIME, BUILD],
+        # apart: it runs an event loop, and a process that has a browser open has one already;
+        # and alone: kernels that two processes start at once have been seen to take one port
+        "tests of the build": [*PYTEST, BUILD],
         "unit tests": [*PYTEST, *TWO_AT_A_TIME, *unit_tests()],
         "site": [sys.executable, "book/build.py"],
         "notebooks": [*PYTEST, "--nbval-lax", "-p", EXECUTED, "notebooks"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -11,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -56,10 +58,38 @@ def root(trainings, tmp_path_factory):
 
 def shared(processes: int, folder: Path) -> Path:
     """Run the script in so many processes; it leaves what it found in the folder."""
-    command = [sys.executable, str(SCRIPT), str(processes), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=ENVIRONMENT)
+    done = bounded([sys.executable, str(SCRIPT), str(processes), str(folder)], seconds=240)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+def started(command: list[str]) -> subprocess.Popen:
+    """A program in a session of its own, so that its processes can be ended with it."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, **pipes, env=ENVIRONMENT, start_new_session=True)
+
+
+def end(process: subprocess.Popen) -> tuple[str, str]:
+    """End a program and all that it started; what they had printed."""
+    children = (
+        psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+    )
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for child in children:  # torchrun gives its workers sessions of their own
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    return process.communicate(timeout=30)
+
+
+def bounded(command: list[str], seconds: float) -> subprocess.CompletedProcess:
+    """Run a program; if it is not done in time, end all its processes and show what they said."""
+    process = started(command)
+    try:
+        printed = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"not done after {seconds} s: {end(process)}")
+    return subprocess.CompletedProcess(command, process.returncode, *printed)
 
 
 @pytest.fixture(scope="module")
@@ -145,8 +175,7 @@ def torchrun(tmp_path):
     command += ["-m", "llmlab", "train", f"--corpus={text}", f"--out={tmp_path / 'run'}", *sizes]
 
     def run(*more: str) -> subprocess.CompletedProcess:
-        options = {"capture_output": True, "text": True, "timeout": 120, "env": ENVIRONMENT}
-        return subprocess.run([*command, *more], **options)
+        return bounded([*command, *more], seconds=120)
 
     run.command = command
     return run
@@ -155,21 +184,16 @@ def torchrun(tmp_path):
 @pytest.fixture
 def long_run(torchrun, tmp_path):
     """A training by torchrun, past its first checkpoint and far from its end."""
-    process = subprocess.Popen(
-        [*torchrun.command, "--batch-size=4", f"--steps={LONG}"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-    )
+    process = started([*torchrun.command, "--batch-size=4", f"--steps={LONG}"])
     record, late = tmp_path / "run" / "run.jsonl", time.monotonic() + 60
-    while not record.is_file() or Run.load(record).step < 110:
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < late, "the training does not begin"
-        time.sleep(0.1)
-    yield process
-    process.kill()
-    process.communicate()
+    try:
+        while not record.is_file() or Run.load(record).step < 110:
+            assert process.poll() is None, end(process)
+            assert time.monotonic() < late, f"the training does not begin: {end(process)}"
+            time.sleep(0.1)
+        yield process
+    finally:
+        end(process)
 
 
 def workers(process: subprocess.Popen) -> list[int]:

@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -24,6 +25,8 @@ from torch.optim import Optimizer
 from llmlab.device import choose_device
 from llmlab.training.distributed.strategy import SingleProcess
 from llmlab.training.nested import map_tensors
+
+PATIENCE = timedelta(minutes=10)  # with the others; one that is gone must not be waited for
 
 
 def number_of_processes() -> int:
@@ -41,7 +44,7 @@ class Processes(SingleProcess):
 
     def __init__(self, tensor_size: int = 1) -> None:
         if not dist.is_initialized():
-            dist.init_process_group()
+            dist.init_process_group(timeout=PATIENCE)
             # whatever happens: gloo's threads must be gone before the interpreter is
             atexit.register(leave)
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
