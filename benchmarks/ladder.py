@@ -52,7 +52,7 @@ def without_cap(model: FastGPT) -> None:
 
 
 def with_gelu(model: FastGPT) -> None:
-    """GPT-2's bend in the feed-forward layers."""
+    """GPT-2's activation in the feed-forward layers."""
     for block in model.blocks:
         block.feed_forward.activation = gelu
 

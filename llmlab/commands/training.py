@@ -60,7 +60,7 @@ def train_model(arguments: argparse.Namespace) -> int:
             check_memory(config, recipe.batch_size, choose_device(recipe.train.device))
         model = build(config)
         data = Data(
-            corpus=_lasting(recipe.corpus),
+            corpus=_resolvable(recipe.corpus),
             fingerprint=fingerprint(corpus),
             batch_size=recipe.batch_size,
             context=recipe.context,
@@ -158,7 +158,7 @@ def _inputs(data: Data, tokenizer: Tokenizer, parts: tuple[Corpus, Corpus]) -> t
     return batches, validation(held_back, data.context, limit=_GLANCE_TOKENS)
 
 
-def _lasting(corpus: str) -> str:
+def _resolvable(corpus: str) -> str:
     """A corpus's name, or its path as it can be found from any folder."""
     path = Path(corpus).expanduser()
     return str(path.resolve()) if path.exists() else corpus

@@ -1,6 +1,6 @@
 """Feed-forward layers: what each token does alone with what attention brought it.
 
-A wider layer, a bend, and back: D → F → D, with F = 4D unless said otherwise.
+A wider layer, an activation, and back: D → F → D, with F = 4D unless said otherwise.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class FeedForward(nn.Module):
     Args:
         width: D.
         hidden: F.
-        activation: the bend, a function of a tensor.
+        activation: a function of a tensor.
         bias: whether the linear layers have one.
         dropout: probability with which a feature of the output is dropped.
     """
