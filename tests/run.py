@@ -36,10 +36,11 @@ def main() -> int:
         "notebooks": [*PYTEST, "--nbval-lax", "-p", EXECUTED, "notebooks"],
         "claims and site": [*PYTEST, *TWO_AT_A_TIME, *NEEDS_SITE],
     }
-    if engines():
+    there = engines()
+    for name in {"firefox", "webkit"} - set(there):
+        print(f"No page is opened in {name}, which is not installed.")
+    if there:
         stages["other engines"] = [*PYTEST, "--numprocesses=2", OTHER_ENGINES]
-    else:
-        print("No page is opened in Firefox or WebKit: neither is installed.")
     if sys.platform.startswith("linux") and sys.version_info < (3, 14):
         stages["colab"] = [*PYTEST, COLAB]
     else:

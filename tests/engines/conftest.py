@@ -13,7 +13,8 @@ import pytest
 
 from .drivers import ENGINES, Engine
 
-HTML = Path(__file__).resolve().parents[2] / "_build" / "html"
+ROOT = Path(__file__).resolve().parents[2]
+HTML = ROOT / "_build" / "html"
 
 # Runs before anything else of a page: the drivers tell of no errors.
 LISTEN = b"""<script>

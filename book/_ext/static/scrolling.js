@@ -15,10 +15,15 @@ async function main() {
   await document.fonts.ready;
   markScrollable();
   let waiting;
-  new ResizeObserver(() => {
+  const later = () => {
     clearTimeout(waiting);
     waiting = setTimeout(markScrollable, 100);
-  }).observe(document.body);
+  };
+  // Not the whole page: whatever another observer resizes changes its height, and as the outermost
+  // node it could not be told of that in the same frame, which WebKit reports as an error.
+  const watcher = new ResizeObserver(later);
+  for (const node of document.querySelectorAll(WIDE)) watcher.observe(node);
+  addEventListener("resize", later);
 }
 
 main();
