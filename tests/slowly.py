@@ -15,9 +15,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from run import PYTEST, ROOT, TWO_AT_A_TIME
+
 TIMES = 3
 RATE = "6"
 
@@ -39,8 +39,9 @@ def run(name: str, folders: list[str], **environment: str) -> bool:
     """Run the tests once; whether all of them passed."""
     print(f"\n== {name}", flush=True)
     start = time.monotonic()
-    command = [sys.executable, "-m", "pytest", "-q", *folders]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | environment)
+    command = [*PYTEST, *TWO_AT_A_TIME, *folders]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    done = subprocess.run(command, cwd=ROOT, env=environment)
     print(f"== {name}: status {done.returncode} after {time.monotonic() - start:.0f} s", flush=True)
     return done.returncode == 0
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser import eventually, frames, unchanging
-from tests.browser.session import THROTTLE, slow_every_page
+from tests.browser import eventually, frames
+from tests.browser.session import slow_every_page
 
 LATE = """<p>early</p><script>setTimeout(() => {
     document.querySelector("p").textContent = "late"; document.body.append("x");
 }, 200)</script>"""
-# How long the page takes for a fixed amount of work, in milliseconds.
-WORK = """() => {
-    const start = performance.now();
-    for (let i = 0, x = 0; i < 4e6; i += 1) x += Math.sqrt(i);
-    return performance.now() - start;
-}"""
 
 
 @pytest.fixture
@@ -66,23 +61,29 @@ def test_frames_pass(browser: Browser) -> None:
     page.close()
 
 
-def quickest(page: Page) -> float:
-    """The shortest of three times that the page takes for the same work, in milliseconds."""
-    times = [page.evaluate(WORK) for _ in range(3)]
-    return unchanging(min(times), "measured once")
+def test_every_page_is_slowed(browser: Browser) -> None:
+    rates: list[float] = []
 
+    class Session:
+        """Notes the rate that a page is sent."""
 
-def test_every_page_can_be_slowed_and_stays_slow(browser: Browser) -> None:
-    page = browser.new_page()
-    quick = quickest(page)
-    page.close()
-    before = browser.new_context, browser.new_page
-    slow_every_page(browser, 6 * THROTTLE)
+        def send(self, method: str, parameters: dict[str, float]) -> None:
+            assert method == "Emulation.setCPUThrottlingRate"
+            rates.append(parameters["rate"])
+
+    make_context, make_page = browser.new_context, browser.new_page
+
+    def noting(**options: Any) -> BrowserContext:
+        context = make_context(**options)
+        context.new_cdp_session = lambda page: Session()
+        return context
+
+    browser.new_context = noting
+    slow_every_page(browser, 7)
     try:
-        for page in (browser.new_page(), browser.new_context().new_page()):
-            assert quickest(page) > 2 * quick
-            page.goto("data:text/html,<p>another page</p>")
-            assert quickest(page) > 2 * quick
+        for number, new in enumerate((browser.new_page, browser.new_context().new_page), start=1):
+            page = new()
+            assert rates.count(7) == number  # the browser's own THROTTLE may have sent another
             page.context.close()
     finally:
-        browser.new_context, browser.new_page = before
+        browser.new_context, browser.new_page = make_context, make_page
