@@ -16,6 +16,7 @@ from llmlab.training import recorded_figures
 
 __all__ = ["chapter_cost", "gpu_cost", "settle"]
 
+LEDGER = Path(__file__).with_name("ledger")
 
 SHEET = """
 .llmlab-claim{border:1px solid rgba(128,128,128,.35);border-left:4px solid #00906a;
@@ -35,9 +36,14 @@ padding-top:.4rem;margin:.5rem 0 0}
 
 
 @cache
-def ledger() -> dict[str, dict]:
-    """Every claim the book settles: id to ``{"text", "verdict", "sources"}``."""
-    return json.loads(Path(__file__).with_name("claims.json").read_text("utf-8"))
+def ledger(section: str) -> dict[str, dict]:
+    """The claims of a section, such as "T": id to ``{"text", "verdict", "sources"}``.
+
+    A section has a file of its own, so that a new claim lets no chapter run again that settles
+    none of its section. It is empty where there is no such file.
+    """
+    path = LEDGER / f"{section}.json"
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
 
 def settle(
@@ -54,14 +60,13 @@ def settle(
     caller; ``note`` is a closing remark. The card carries its data, from which the ledger of the
     book is made.
     """
-    claims = ledger()
-    if id not in claims:
-        raise ValueError(f"id must be one of the claims in claims.json: got {id!r}.")
+    claim = ledger(str(id).partition("-")[0]).get(id)
+    if claim is None:
+        raise ValueError(f"id must be one of the claims in cards/ledger/: got {id!r}.")
     if not measured:
         raise ValueError(f"measured must hold at least one number for claim {id}: got none.")
     if not accept.strip():
         raise ValueError(f"accept must state the bound for claim {id} in words: got nothing.")
-    claim = claims[id]
     values = {what: _number(value) for what, value in measured.items()}
     record = {
         "id": id,
