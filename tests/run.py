@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
 # Each of the two computes with one thread; the tests of a file, or of a page, stay together.
 TWO_AT_A_TIME = ["--numprocesses=2", "--dist=loadfile"]
+# Pages and chapters that passed as they are now are not tested again, but for two of them.
+UNCHANGED = ["-p", "tests.unchanged"]
 
 # Folders of unit tests, fastest first; a folder that is not named here comes after them.
 FASTEST_FIRST = ["exercises", "inference", "analysis", "models", "data", "display"]
@@ -34,15 +36,18 @@ def main() -> int:
         "unit tests": [*PYTEST, *TWO_AT_A_TIME, *unit_tests()],
         "site": [sys.executable, "book/build.py"],
         "notebooks": [*PYTEST, "--nbval-lax", "-p", EXECUTED, "notebooks"],
-        "claims and site": [*PYTEST, *TWO_AT_A_TIME, *NEEDS_SITE],
+        "claims and site": [*PYTEST, *TWO_AT_A_TIME, *UNCHANGED, *NEEDS_SITE],
     }
-    there = engines()
+    try:
+        there = engines()
+    except ValueError as wrong:
+        sys.exit(str(wrong))
     for name in {"firefox", "webkit"} - set(there):
         print(f"No page is opened in {name}, which is not installed.")
     if there:
-        stages["other engines"] = [*PYTEST, "--numprocesses=2", OTHER_ENGINES]
+        stages["other engines"] = [*PYTEST, "--numprocesses=2", *UNCHANGED, OTHER_ENGINES]
     if sys.platform.startswith("linux") and sys.version_info < (3, 14):
-        stages["colab"] = [*PYTEST, COLAB]
+        stages["colab"] = [*PYTEST, *UNCHANGED, COLAB]
     else:
         print("The Colab stage is left out: its packages are for Linux and a Python below 3.14.")
     for number, (name, command) in enumerate(stages.items(), start=1):

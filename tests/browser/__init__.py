@@ -8,12 +8,13 @@ they say with Playwright's ``expect`` or with ``eventually``, which both wait un
 ``unwaited.py`` finds what does not.
 """
 
-from .places import BrowserMissing, find_browser
+from .places import BrowserMissing, browser_version, find_browser
 from .session import limit, open_browser
 from .waiting import eventually, frames, unchanging
 
 __all__ = [
     "BrowserMissing",
+    "browser_version",
     "eventually",
     "find_browser",
     "frames",

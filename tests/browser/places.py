@@ -67,6 +67,18 @@ def find_browser() -> str:
     raise BrowserMissing(ADVICE)
 
 
+@cache
+def browser_version() -> str:
+    """Return the version that the browser of the tests gives of itself."""
+    path = find_browser()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        try:
+            return browser.version
+        finally:
+            browser.close()
+
+
 def installed() -> Iterator[str]:
     """Yield every browser in the usual places of this system."""
     yield from filter(None, map(shutil.which, PROGRAMS))

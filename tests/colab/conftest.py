@@ -8,10 +8,28 @@ import sys
 from pathlib import Path
 
 import pytest
+from llmlab_site.execution import NotebookFailed, execution_key
 
-from .environment import MISSING, Colab, make_colab
+from tests.unchanged import Subject, subject, tests_of
+
+from .environment import MISSING, PACKAGES, Colab, make_colab
 
 ROOT = Path(__file__).resolve().parents[2]
+# What makes the edition and the package that it installs, beside what an execution depends on.
+MAKERS = ["book/colab.py", "pyproject.toml", "requirements.txt", "setup.py"]
+MAKERS += [f"book/_ext/llmlab_site/{name}.py" for name in ("edition", "plain_markdown")]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_subject(item: pytest.Item) -> Subject | None:
+    """The run of a chapter is about the chapter; its key changes with that of its execution."""
+    chapter = item.callspec.params["chapter"] if hasattr(item, "callspec") else None
+    try:
+        key = chapter and execution_key(ROOT / "notebooks" / f"{chapter}.ipynb", ROOT)
+    except NotebookFailed:
+        return None
+    files = [PACKAGES, *(ROOT / name for name in MAKERS)]
+    return subject(chapter, key, tests_of("colab"), files=files) if chapter else None
 
 
 @pytest.fixture(scope="session")

@@ -41,12 +41,14 @@ class Colab:
         """Its interpreter."""
         return str(self.folder / "bin" / "python")
 
-    def run(self, *arguments: str, cwd: Path, **options) -> subprocess.CompletedProcess:
+    def run(
+        self, *arguments: str, cwd: Path, threads: int = 2, **options
+    ) -> subprocess.CompletedProcess:
         """Run its Python in the folder ``cwd``, with none of this process's settings."""
         command = [self.python, *arguments]
-        kept = {"LANG", "OMP_NUM_THREADS"} & set(os.environ)
         variables = {
-            **{name: os.environ[name] for name in kept},
+            "LANG": os.environ.get("LANG", "C.UTF-8"),
+            "OMP_NUM_THREADS": str(threads),
             "HOME": str(self.folder / "home"),
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "PIP_CONFIG_FILE": os.devnull,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -57,12 +59,40 @@ def first_cell(edition: Path) -> str:
     return read(edition, CHAPTERS[0]).cells[0].source
 
 
-def execute(colab: Colab, notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
+@pytest.fixture(scope="session")
+def runs(
+    colab: Colab,
+    edition: Path,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, Future[nbformat.NotebookNode]]]:
+    """The runs of all chapters that are to be tested, two at a time."""
+    parameters = [item.callspec.params for item in request.session.items if has_parameters(item)]
+    chapters = [each["chapter"] for each in parameters]
+    install = read(edition, CHAPTERS[0]).cells[0].source
+    colab.run("-c", install, cwd=edition, check=True)  # two at once would be in each other's way
+
+    def run(chapter: str) -> nbformat.NotebookNode:
+        notebook = read(edition, chapter)
+        notebook.cells.append(nbformat.v4.new_code_cell(PROBE))
+        return execute(colab, notebook, tmp_path_factory.mktemp(chapter), threads=1)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        yield {chapter: pool.submit(run, chapter) for chapter in chapters}
+
+
+def has_parameters(item: pytest.Item) -> bool:
+    return hasattr(item, "callspec")
+
+
+def execute(
+    colab: Colab, notebook: nbformat.NotebookNode, folder: Path, threads: int = 2
+) -> nbformat.NotebookNode:
     """Run a notebook in ``folder``, as the weekly check does in Colab's own image."""
     nbformat.write(notebook, folder / "notebook.ipynb")
     command = ["-m", "nbconvert", "--to=notebook", "--execute", "--output=executed"]
     timeout = "--ExecutePreprocessor.timeout=600"
-    outcome = colab.run(*command, timeout, "notebook.ipynb", cwd=folder)
+    outcome = colab.run(*command, timeout, "notebook.ipynb", cwd=folder, threads=threads)
     assert not outcome.returncode, outcome.stderr[-6000:]
     return nbformat.read(folder / "executed.ipynb", as_version=4)
 
@@ -104,14 +134,15 @@ def test_the_first_cell_says_in_a_sentence_why_it_failed(
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_chapter_runs(chapter: str, colab: Colab, edition: Path, tmp_path: Path) -> None:
-    notebook = read(edition, chapter)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+def test_a_chapter_runs(
+    chapter: str, colab: Colab, edition: Path, runs: dict[str, Future[nbformat.NotebookNode]]
+) -> None:
+    cells = read(edition, chapter).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
     views = sum(
         "view appears" in output.get("data", {}).get("text/plain", "") for output in outputs
     )
-    notebook.cells.append(nbformat.v4.new_code_cell(PROBE))
-    executed = execute(colab, notebook, tmp_path)
+    executed = runs[chapter].result()
     package, path, ipython, ipywidgets = json.loads(printed(executed.cells[-1]))
     assert package.startswith(str(colab.folder))
     assert [folder for folder in path if (Path(folder) / "llmlab").is_dir()] == [

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unchanged import Subject, loaded, subject, tests_of
+
 from .drivers import ENGINES, Engine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,8 +39,30 @@ def pages() -> list[str]:
 
 def found() -> list[str]:
     """The engines to test: those that ENGINES names, or all that are installed."""
-    required = os.environ.get("ENGINES", "")
-    return required.split(",") if required else [n for n, e in ENGINES.items() if e.find()]
+    required = os.environ.get("ENGINES")
+    if not required:
+        return [name for name, engine in ENGINES.items() if engine.find()]
+    names = required.split(",")
+    if unknown := set(names) - set(ENGINES):
+        known = ", ".join(ENGINES)
+        raise ValueError(f"ENGINES must be of {known}: got {', '.join(sorted(unknown))}.")
+    return names
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_subject(item: pytest.Item) -> Subject | None:
+    """A test that opens a page to look at it is about the page in that engine."""
+    look = item.callspec.params
+    return page_subject(look["name"], look["engine"]) if "name" in look else None
+
+
+@functools.cache
+def page_subject(name: str, engine: str) -> Subject:
+    """What decides: the page, whatever it may load, the tests themselves, and the browser."""
+    browser = ENGINES[engine].find()
+    program = [Path(browser).resolve()] if browser else []
+    facts = [loaded(HTML), tests_of("engines")]
+    return subject(f"{name} in {engine}", *facts, files=[HTML / name, *program])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

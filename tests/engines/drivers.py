@@ -11,6 +11,7 @@ import base64
 import contextlib
 import json
 import os
+import queue
 import re
 import shutil
 import signal
@@ -100,15 +101,29 @@ class Firefox(Engine):
             text=True,
             start_new_session=True,
         )
-        lines = (re.search(r"ws://\S+", line) for line in self._process.stderr)
-        address = next(filter(None, lines))[0]
-        threading.Thread(target=self._process.stderr.read, daemon=True).start()  # keep it flowing
+        address = self._address()
         self._loop = asyncio.new_event_loop()
         self._socket = self._wait(_connect(f"{address}/session"))
         self._number = 0
         self._send("session.new", capabilities={})
         contexts = self._send("browsingContext.getTree")["contexts"]
         self._context = contexts[0]["context"]
+
+    def _address(self) -> str:
+        """Where Firefox listens, which it says among other things; all of it has to be read."""
+        said: queue.Queue[str] = queue.Queue()
+
+        def listen() -> None:
+            for line in self._process.stderr:
+                if found := re.search(r"ws://\S+", line):
+                    said.put(found[0])
+
+        threading.Thread(target=listen, daemon=True).start()
+        try:
+            return said.get(timeout=PATIENCE)
+        except queue.Empty:
+            _end(self._process)
+            raise RuntimeError(f"Firefox did not listen within {PATIENCE} s.") from None
 
     def _wait(self, work: Any) -> Any:
         return self._loop.run_until_complete(asyncio.wait_for(work, PATIENCE))
@@ -291,9 +306,10 @@ ENGINES = {engine.name: engine for engine in (Firefox, WebKit)}
 
 
 def _end(process: subprocess.Popen) -> None:
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    """End a browser and what it started; it may have ended by itself."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+            return

@@ -17,7 +17,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Response, expect
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.browser import frames
+from tests.browser import browser_version, frames
+from tests.unchanged import Subject, loaded, subject, tests_of
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
@@ -40,6 +41,20 @@ def page_names() -> list[str]:
 
 def chapter_names() -> list[str]:
     return [name for name in page_names() if name.startswith("notebooks/")]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_subject(item: pytest.Item) -> Subject | None:
+    """A test that opens a page to look at it is about the page."""
+    visited = getattr(item, "callspec", NO_PARAMETERS).params.get("visited")
+    return page_subject(visited[0]) if visited else None
+
+
+@functools.cache
+def page_subject(name: str) -> Subject:
+    """What decides: the page, whatever it may load, the tests themselves, and the browser."""
+    facts = [browser_version(), loaded(HTML), tests_of("site")]
+    return subject(name, *facts, files=[HTML / name])
 
 
 @dataclass
