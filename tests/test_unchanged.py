@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -61,10 +60,10 @@ def run(root: Path, cache: Path, pytester: pytest.Pytester, monkeypatch) -> Run:
     path = pytester.makepyfile(TESTS)
     for page in PAGES:
         path.with_name(page).write_text("as it was")
-    command = [sys.executable, "-m", "pytest", "-v", "-p", "tests.unchanged"]
+    options = ["-v", "-p", "tests.unchanged", "-p", "no:cacheprovider"]
 
     def run(*arguments: str) -> set[str]:
-        result = pytester.run(*command, "-p", "no:cacheprovider", *arguments)
+        result = pytester.runpytest(*options, *arguments)
         assert "test_of_no_page" in result.stdout.str()
         lines = result.outlines
         looked, there = (

@@ -23,8 +23,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from llmlab.files import cache_folder, write_atomically
-
 AGAIN = 2  # subjects that are tested though nothing has changed
 MARK = b"tests of LLM Lab passed with this key\n"  # how we know our own files
 NAME = re.compile(r"[0-9a-f]{64}")
@@ -148,6 +146,8 @@ def kept() -> dict[str, float]:
 
 def keep(keys: Iterable[str]) -> None:
     """Keep these keys as of now, and delete those that were not tested for two months."""
+    from llmlab.files import write_atomically
+
     _folder().mkdir(parents=True, exist_ok=True)
     for key in keys:
         write_atomically(_folder() / key, MARK)
@@ -165,4 +165,6 @@ def _ours() -> Iterator[tuple[Path, float]]:
 
 
 def _folder() -> Path:
+    from llmlab.files import cache_folder  # brings torch, for which other processes need not wait
+
     return cache_folder() / "passed"
