@@ -16,6 +16,7 @@ from llmlab.training import recorded_figures
 
 __all__ = ["chapter_cost", "gpu_cost", "settle"]
 
+WAYS = ("exact", "one seed", "three seeds", "record")  # how something was measured
 LEDGER = Path(__file__).with_name("ledger")
 
 SHEET = """
@@ -52,13 +53,15 @@ def settle(
     accept: str,
     holds: bool,
     note: str = "",
+    how: str = "",
 ) -> None:
     """Show the card of claim ``id`` and raise AssertionError unless ``holds``.
 
     ``measured`` maps what was measured, with its unit, to its value for the worst seed; ``accept``
     says in words the bound that decides; ``holds`` is the comparison of the two, made by the
-    caller; ``note`` is a closing remark. The card carries its data, from which the ledger of the
-    book is made.
+    caller; ``note`` is a closing remark; ``how`` says how it was measured, and begins with
+    "exact", "one seed", "three seeds" or "record" ("record of 2026-08-01, three seeds"). The card
+    carries its data, from which the ledger of the book is made.
     """
     claim = ledger(str(id).partition("-")[0]).get(id)
     if claim is None:
@@ -67,6 +70,8 @@ def settle(
         raise ValueError(f"measured must hold at least one number for claim {id}: got none.")
     if not accept.strip():
         raise ValueError(f"accept must state the bound for claim {id} in words: got nothing.")
+    if how and not how.startswith(WAYS):
+        raise ValueError(f"how must begin with {', '.join(WAYS)} for claim {id}: got {how!r}.")
     values = {what: _number(value) for what, value in measured.items()}
     record = {
         "id": id,
@@ -77,6 +82,7 @@ def settle(
         "accept": accept,
         "holds": bool(holds),
         "note": note,
+        "how": how,
     }
     _display(_card(record), f"{id}: {'holds' if holds else 'does not hold'}")
     if not holds:
