@@ -4,7 +4,7 @@
     python benchmarks/big_book.py FOLDER book paragraph   # some of them, in this order
 
 FOLDER gets a copy of this working tree with more chapters, and a cache folder of its own, which
-holds no execution at first. A copied chapter has a comment of its own in its code: it has to run.
+holds no execution at first, and no key of a test that passed. A copied chapter has a comment of its own in its code: it has to run.
 Packages are installed already, the texts that chapters read and the browser are there. What a
 measurement prints is in FOLDER/<measurement>.log.
 """
@@ -78,7 +78,7 @@ class BigBook:
         return self._run("paragraph", BOOK)
 
     def test(self) -> float | None:
-        """Run every check where nothing was built and nothing executed."""
+        """Run every check where nothing was built, executed or tested."""
         self._forget()
         return self._run("test", TEST)
 
@@ -113,7 +113,8 @@ class BigBook:
 
     def _forget(self) -> None:
         shutil.rmtree(self.tree / "_build", ignore_errors=True)
-        shutil.rmtree(self.cache / "executions", ignore_errors=True)
+        for kept in ("executions", "passed"):
+            shutil.rmtree(self.cache / kept, ignore_errors=True)
 
     def _edit(self, kind: str, line: str) -> None:
         """Add a line to the last cell of a kind in the last chapter."""

@@ -16,13 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "training"))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "training")]
+from tests.slowly import busy  # noqa: E402
+
 PATIENCE = 120  # seconds
 
 
@@ -34,19 +34,6 @@ def one_run(name: str, way: str) -> None:
     folder = Path(os.environ["STRESS_FOLDER"])
     trainings.trained(name, parallel, folder=folder, checkpoint_every=2)
     parallel.close()
-
-
-@contextmanager
-def busy(programs: int) -> Iterator[None]:
-    """Keep that many cores busy."""
-    command = [sys.executable, "-c", "while True: sum(range(100_000))"]
-    started = [subprocess.Popen(command) for _ in range(programs)]
-    try:
-        yield
-    finally:
-        for program in started:
-            program.kill()
-            program.wait()
 
 
 def attempt(arguments: argparse.Namespace) -> str:

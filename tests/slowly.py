@@ -15,8 +15,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from run import PYTEST, ROOT, TWO_AT_A_TIME
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.run import PYTEST, ROOT, TWO_AT_A_TIME
 
 TIMES = 3
 RATE = "6"
