@@ -3,10 +3,10 @@
     python benchmarks/big_book.py FOLDER                  # every measurement: about two hours
     python benchmarks/big_book.py FOLDER book paragraph   # some of them, in this order
 
-FOLDER gets a copy of this working tree with more chapters, and a cache folder of its own, which
-holds no execution at first, and no key of a test that passed. A copied chapter has a comment of its own in its code: it has to run.
-Packages are installed already, the texts that chapters read and the browser are there. What a
-measurement prints is in FOLDER/<measurement>.log.
+FOLDER gets a copy of this working tree with more chapters, and a cache folder of its own, which at
+first holds no execution, and no key of a test that passed. A copied chapter has a comment of its
+own in its code: it has to run. Packages are installed already, the texts that chapters read and the
+browser are there. What a measurement prints is in FOLDER/<measurement>.log.
 """
 
 from __future__ import annotations
