@@ -23,6 +23,7 @@ from sphinx_thebe import init_thebe_core
 from .assets import EXTENSION, copy_assets
 from .catalogue import CATALOGUE
 from .exercises import add_exercises
+from .glossary import add_glossary
 from .noscript import with_sentences
 from .repository import colab_buttons
 from .widget_state import externalise
@@ -38,6 +39,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-get-outdated", changed_notebooks)
     app.connect("source-read", read_executed)
     app.connect("build-finished", finish)
+    add_glossary(app)
     app.add_css_file("llmlab.css", priority=900)
     app.add_css_file("exercises/exercises.css", priority=900)
     for script in ("mount.js", "scrolling.js", "exercises/enhance.js"):

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from llmlab.data import BPETokenizer
 from llmlab.display import (
+    Architecture,
     AttentionMap,
     BPEExplorer,
     Choice,
@@ -25,6 +26,7 @@ from llmlab.display import (
     line_figure,
     model_view,
 )
+from llmlab.models import GPTConfig
 from tests.browser import eventually
 
 TOKENS = ["the", " cat", "sat", "on", "it"]
@@ -58,6 +60,7 @@ def everything(make_maps, make_run):
         model_view(make_maps(), TOKENS),
         QueryKeyPlane([1, 0], np.eye(2), np.eye(2), ["one", "other"], width=64),
         PositionClocks(np.arange(8), np.ones(8)),
+        Architecture(GPTConfig(9, 8, 2, 2, 8)),
         BPEExplorer(BPETokenizer.train("the cat sat on the mat " * 9, 270), "the cat"),
         MaskingGame(["a line of letters"], [[3]], lambda window, at: [("i", 0.5)], context=8),
         LossCurves(make_run("a"), samples={20: "a text " * 40}),
