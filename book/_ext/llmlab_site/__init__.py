@@ -23,6 +23,7 @@ from sphinx_thebe import init_thebe_core
 from .assets import EXTENSION, copy_assets
 from .catalogue import CATALOGUE
 from .exercises import add_exercises
+from .ledger import PAGE, with_ledger_links
 from .noscript import with_sentences
 from .repository import colab_buttons
 from .widget_state import externalise
@@ -37,6 +38,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", add_static_files)
     app.connect("env-get-outdated", changed_notebooks)
     app.connect("source-read", read_executed)
+    app.connect("html-page-context", add_ledger_script)
     app.connect("build-finished", finish)
     app.add_css_file("llmlab.css", priority=900)
     app.add_css_file("exercises/exercises.css", priority=900)
@@ -69,6 +71,12 @@ def add_static_files(app: Sphinx) -> None:
     add_exercises(static, json.loads(generated.read_text("utf-8")) if generated.is_file() else [])
 
 
+def add_ledger_script(app: Sphinx, page: str, *_: Any) -> None:
+    """Give the ledger of claims, and no other page, its filters."""
+    if page == PAGE.removesuffix(".html"):
+        app.add_js_file("ledger.js", type="module", priority=900)
+
+
 def changed_notebooks(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> list[str]:
@@ -99,7 +107,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         for page in Path(app.outdir).rglob("*.html"):
             text = page.read_text("utf-8")
-            corrected = without_icon_script(with_sentences(with_correct_roles(text)))
+            corrected = without_icon_script(with_sentences(with_ledger_links(with_correct_roles(text))))
             if corrected != text:
                 page.write_text(corrected, "utf-8")
         externalise(Path(app.outdir))
