@@ -42,6 +42,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("build-finished", finish)
     app.add_css_file("llmlab.css", priority=900)
     app.add_css_file("exercises/exercises.css", priority=900)
+    app.add_js_file("opened_as_file.js", priority=900)
     for script in ("mount.js", "scrolling.js", "exercises/enhance.js"):
         app.add_js_file(script, type="module", priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
@@ -107,7 +108,8 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         for page in Path(app.outdir).rglob("*.html"):
             text = page.read_text("utf-8")
-            corrected = without_icon_script(with_sentences(with_ledger_links(with_correct_roles(text))))
+            corrected = with_sentences(with_ledger_links(with_correct_roles(text)))
+            corrected = without_idle_mathjax(without_icon_script(corrected))
             if corrected != text:
                 page.write_text(corrected, "utf-8")
         externalise(Path(app.outdir))
@@ -120,6 +122,13 @@ def without_icon_script(page: str) -> str:
     icons of Jupyter's own widgets, some of which stop working then.
     """
     return re.sub(r"<script[^>]*/fontawesome\.js[^>]*></script>\s*", "", page)
+
+
+def without_idle_mathjax(page: str) -> str:
+    """Drop MathJax, two thirds of a megabyte, from a page that has no formula."""
+    if re.search(r'class="[^"]*\bmath\b', page):
+        return page
+    return re.sub(r"<script[^>]*/mathjax/[^>]*></script>\s*", "", page)
 
 
 def with_correct_roles(page: str) -> str:

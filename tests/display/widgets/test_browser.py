@@ -361,3 +361,21 @@ def test_a_figure_takes_the_ink_of_its_page_and_fits_a_phone(browser, ink):
     eventually(lambda: page.locator("svg").bounding_box()["width"], lambda found: found <= 375)
     expect(page.get_by_role("img", name="a line")).to_have_count(1)
     page.close()
+
+
+@pytest.mark.parametrize("width", [800, 390])
+def test_an_enlarged_head_covers_no_other(make_maps, mount, width):
+    page = mount(model_view(make_maps(3, 4, 5), TOKENS), width=width)
+    regions = page.locator("[role=button]")
+    for index in (0, 5, 11):
+        regions.nth(index).focus()
+        page.keyboard.press("Enter")
+        frame = eventually(lambda: page.locator("rect.detail").first.bounding_box(), bool)
+        for region in regions.all():
+            box = region.bounding_box()
+            right = box["x"] + box["width"] <= frame["x"] + 1
+            below = box["y"] + box["height"] <= frame["y"] + 1
+            assert right or below
+    shown = "node => { const box = node.getBBox(); const s = node.ownerSVGElement; return "
+    shown += "box.x + box.width + node.transform.baseVal[0].matrix.e <= s.width.baseVal.value; }"
+    eventually(lambda: page.locator("rect.detail").first.evaluate(shown), True)
