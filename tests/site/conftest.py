@@ -195,6 +195,8 @@ def settle(page: Page) -> None:
     page.wait_for_load_state("load")
     page.evaluate("() => window.MathJax?.startup?.promise")
     page.evaluate("() => document.fonts.ready")
+    for invitation in page.locator(".llmlab-invite").all():
+        invitation.click()
     for widget in page.locator(".llmlab-widget").all():
         widget.evaluate("node => node.scrollIntoView()")
         expect(widget).to_have_attribute("data-state", re.compile("mounted|failed"))

@@ -46,6 +46,16 @@ def test_chapter_is_light_until_it_is_touched(visited: Visit) -> None:
     assert sum(sizes.values()) < 1_500_000
 
 
+@each(sorted(set(page_names()) - set(chapter_names())), ["wide"])
+def test_page_fetches_no_model_and_no_formulas_that_nobody_asked_for(visited: Visit) -> None:
+    """All that a page without cells fetches by itself is at most 1.3 MB, without formulas 0.7."""
+    sizes = {answer.url: len(gzip.compress(answer.body())) for answer in visited.untouched}
+    formulas = visited.page.locator(".math").count()
+    assert sum(sizes.values()) < (1_300_000 if formulas else 700_000)
+    assert not [url for url in sizes if url.endswith(".bin")]
+    assert bool(formulas) == any("mathjax" in url for url in sizes)
+
+
 @each_chapter
 def test_widgets_hold_still_until_touched(visited: Visit) -> None:
     before = [snapshot(widget) for widget in widgets(visited.page)]

@@ -24,6 +24,7 @@ from .assets import EXTENSION, copy_assets
 from .catalogue import CATALOGUE
 from .exercises import add_exercises
 from .glossary import add_glossary
+from .ledger import PAGE, with_ledger_links
 from .noscript import with_sentences
 from .repository import colab_buttons
 from .widget_state import externalise
@@ -38,10 +39,12 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", add_static_files)
     app.connect("env-get-outdated", changed_notebooks)
     app.connect("source-read", read_executed)
+    app.connect("html-page-context", add_ledger_script)
     app.connect("build-finished", finish)
     add_glossary(app)
     app.add_css_file("llmlab.css", priority=900)
     app.add_css_file("exercises/exercises.css", priority=900)
+    app.add_js_file("opened_as_file.js", priority=900)
     for script in ("mount.js", "scrolling.js", "exercises/enhance.js"):
         app.add_js_file(script, type="module", priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
@@ -69,6 +72,12 @@ def add_static_files(app: Sphinx) -> None:
     copy_assets(static)
     generated = Path(app.srcdir) / CATALOGUE
     add_exercises(static, json.loads(generated.read_text("utf-8")) if generated.is_file() else [])
+
+
+def add_ledger_script(app: Sphinx, page: str, *_: Any) -> None:
+    """Give the ledger of claims, and no other page, its filters."""
+    if page == PAGE.removesuffix(".html"):
+        app.add_js_file("ledger.js", type="module", priority=900)
 
 
 def changed_notebooks(
@@ -101,7 +110,8 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         for page in Path(app.outdir).rglob("*.html"):
             text = page.read_text("utf-8")
-            corrected = without_icon_script(with_sentences(with_correct_roles(text)))
+            corrected = with_sentences(with_ledger_links(with_correct_roles(text)))
+            corrected = without_idle_mathjax(without_icon_script(corrected))
             if corrected != text:
                 page.write_text(corrected, "utf-8")
         externalise(Path(app.outdir))
@@ -114,6 +124,13 @@ def without_icon_script(page: str) -> str:
     icons of Jupyter's own widgets, some of which stop working then.
     """
     return re.sub(r"<script[^>]*/fontawesome\.js[^>]*></script>\s*", "", page)
+
+
+def without_idle_mathjax(page: str) -> str:
+    """Drop MathJax, two thirds of a megabyte, from a page that has no formula."""
+    if re.search(r'class="[^"]*\bmath\b', page):
+        return page
+    return re.sub(r"<script[^>]*/mathjax/[^>]*></script>\s*", "", page)
 
 
 def with_correct_roles(page: str) -> str:

@@ -195,17 +195,22 @@ def figure_svg(figure: Figure, alt: str) -> str:
     return _own_ids(_responsive(drawing, alt)).strip()
 
 
-def show(figure: Figure, alt: str) -> None:
+def show(figure: Figure, alt: str, caption: str = "") -> None:
     """Display ``figure`` under the cell as SVG that follows the page; ``alt`` is read aloud.
 
     ``alt`` says what a reader sees ("Loss falls from 4.2 to 1.6 in 300 steps"), not what it is.
+    ``caption`` stands under the figure: what was drawn, and what to notice. The site numbers it.
     """
     from IPython.display import display
 
     drawing = figure_svg(figure, alt)
     if "matplotlib.pyplot" in sys.modules:  # a figure made by pyplot would be drawn twice
         sys.modules["matplotlib.pyplot"].close(figure)
-    display({"text/html": drawing, "text/plain": f"[figure: {alt}]"}, raw=True)
+    if caption:
+        words = f"<figcaption>{html.escape(caption)}</figcaption>"
+        drawing = f'<figure class="llmlab-captioned">{drawing}{words}</figure>'
+    text = f"[figure: {alt}]" + (f" {caption}" if caption else "")
+    display({"text/html": drawing, "text/plain": text}, raw=True)
 
 
 def _page_colours(drawing: str) -> str:

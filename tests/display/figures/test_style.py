@@ -112,6 +112,18 @@ def test_show_displays_the_svg_and_closes_a_pyplot_figure(monkeypatch):
     assert shown[0]["text/plain"] == "[figure: nothing yet]"
 
 
+def test_a_caption_stands_under_the_figure(monkeypatch):
+    import IPython.display
+
+    shown = []
+    monkeypatch.setattr(IPython.display, "display", lambda data, raw: shown.append(data))
+    show(_figure(), "a line", caption="Loss < 1 from step 40 on.")
+    markup = shown[0]["text/html"]
+    assert markup.startswith('<figure class="llmlab-captioned"><svg')
+    assert markup.endswith("<figcaption>Loss &lt; 1 from step 40 on.</figcaption></figure>")
+    assert shown[0]["text/plain"] == "[figure: a line] Loss < 1 from step 40 on."
+
+
 @pytest.mark.parametrize("alt", ["", "   ", None])
 def test_a_figure_without_words_is_refused(alt):
     with pytest.raises(ValueError, match="alt must say in words"):
