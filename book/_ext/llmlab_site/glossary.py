@@ -63,7 +63,7 @@ def merge(app: Sphinx, env: BuildEnvironment, documents: list[str], other: Build
 
 
 def link_back(app: Sphinx, doctree: nodes.document, document: str) -> None:
-    """Close each entry of the glossary with a link to where the book first uses it."""
+    """Close each entry of the glossary with a link to where the book explains it."""
     if document != GLOSSARY:
         return
     for entry in doctree.findall(nodes.definition_list_item):
@@ -74,5 +74,5 @@ def link_back(app: Sphinx, doctree: nodes.document, document: str) -> None:
         chapter, place = min(places)  # chapters are numbered
         title = nodes.inline("", app.env.titles[chapter].astext())
         link = make_refnode(app.builder, GLOSSARY, chapter, place, title)
-        words = nodes.Text("First used in "), link, nodes.Text(".")
-        entry[-1] += nodes.paragraph("", "", *words, classes=["llmlab-first-use"])
+        words = nodes.Text("Explained in "), link, nodes.Text(".")
+        entry[-1] += nodes.paragraph("", "", *words, classes=["llmlab-explained"])
