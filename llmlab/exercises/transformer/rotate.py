@@ -87,7 +87,7 @@ as you do here. It is the same turn, with the entries in another order.)
 """,
     starter='''
 def rotate(x, positions):
-    """Rotary positions of Su et al. (2021): turn pairs of x (T, K) by positions (T,) -> (T, K)."""
+    """Turn the pairs of x (T, K) by its positions (T,) -> (T, K)."""
     ...
 ''',
     solution=SOLUTION,
