@@ -193,7 +193,7 @@ def _after_the_blocks(traced: _Traced) -> list[Part]:
     return [
         Part("last norm", "norm", "in", "B, T, D", traced.shapes["norm"],
              traced.weights(traced.model.norm),
-             "The sum has grown from block to block; here it is normed itself, once.",
+             "The sum of all that was written. Here it is normed itself, once.",
              "return self.norm(x)"),
         Part("logits", "edge", "over", "B, T, V", traced.shapes["logits"], 0,
              "The token table read backwards: the product of each vector with every row, a score "
