@@ -56,7 +56,6 @@ function watchJumps() {
 
 async function main() {
   watchJumps();
-  await window.MathJax?.startup?.promise;
   await document.fonts.ready;
   markScrollable();
   let waiting;

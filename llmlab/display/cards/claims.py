@@ -21,7 +21,6 @@ WAYS = ("exact", "one seed", "three seeds", "record")  # how something was measu
 LEDGER = Path(__file__).with_name("ledger")
 
 
-
 class Kind(NamedTuple):
     """How a kind of verdict looks: never by its colour alone."""
 

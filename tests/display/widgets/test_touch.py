@@ -1,4 +1,4 @@
-"""What can be dragged follows a finger, and the page stays where it is; beside it the page scrolls."""
+"""What can be dragged follows a finger while the page stays; beside it the page scrolls."""
 
 from __future__ import annotations
 
@@ -134,5 +134,7 @@ def test_a_finger_reads_along_a_plot_and_a_map(on_phone, make_run, make_maps):
 
 
 def test_whatever_drags_does_so_through_the_shared_function():
-    capturing = [path.name for path in WIDGETS.rglob("*.js") if "setPointerCapture" in path.read_text()]
+    capturing = [
+        path.name for path in WIDGETS.rglob("*.js") if "setPointerCapture" in path.read_text()
+    ]
     assert capturing == ["common.js"]
