@@ -51,6 +51,13 @@ def test_ids_are_unique_and_known(drawn: str) -> None:
     assert set(re.findall(r'href="#(F[^"]+)"', drawn)) == set(ids)
 
 
+def test_a_comma_stays_with_its_formula() -> None:
+    (text,) = with_formulas([page(inline("K").replace("</span>", "</span>, so"))])
+    assert re.search(
+        r'<span class="llmlab-glued"><span class="math[^>]*>.*</span>,</span> so', text
+    )
+
+
 def test_a_second_pass_changes_nothing(drawn: str) -> None:
     assert with_formulas([drawn]) == [drawn]
 

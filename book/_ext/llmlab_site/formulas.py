@@ -22,6 +22,7 @@ TYPESET = Path(__file__).with_name("typeset.cjs")
 SCRIPT = re.compile(r"<script[^>]*/mathjax/[^>]*></script>\s*")
 SETTINGS = re.compile(r"<script>window\.MathJax = .*?</script>\s*", re.S)
 PLACE = re.compile(r'<(span|div) class="[^"]*\bmath\b[^"]*"[^>]*>.*?</\1>', re.S)
+GLUED = re.compile(r'(<span class="[^"]*\bmath\b[^"]*"[^>]*>[^<]*</span>)([,.;:!?)’”]+)')
 TEX = re.compile(r"\\\((.*?)\\\)|\\\[(.*?)\\\]", re.S)
 
 
@@ -66,6 +67,7 @@ def _with_drawings(page: str, css: str, drawn: dict[_Formula, str]) -> str:
         count += 1
         return drawn[_formula(found)].replace("MJX-", f"F{count}-")  # ids are the page's own
 
+    page = GLUED.sub(r'<span class="llmlab-glued">\1\2</span>', page)  # no line begins with a comma
     page = PLACE.sub(lambda place: TEX.sub(draw, place[0]), page)
     return page.replace("</head>", f"<style>{css}</style></head>", 1) if count else page
 
