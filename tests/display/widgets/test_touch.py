@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 import llmlab.display
 from llmlab.display import AttentionMap, LossCurves, PositionClocks, QueryKeyPlane
@@ -87,7 +87,7 @@ def test_a_finger_drags_every_grip_and_scrolls_nothing(on_phone, name):
     make, count = DRAGGED[name]
     page = on_phone(make())
     grips = page.locator("[data-drag]")
-    assert grips.count() == count
+    expect(grips).to_have_count(count)
     for grip in grips.all():
         grip.evaluate("node => node.scrollIntoView({ block: 'center' })")
         frames(page)
