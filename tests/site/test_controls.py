@@ -83,7 +83,8 @@ def test_a_hit_of_the_search_leads_to_the_place(visit: Open) -> None:
     page.goto(page.url.replace(PAGE, "search.html?q=Pyodide"))
     page.locator("#search-results li a[href*='how_to_use']").first.click()
     page.wait_for_url(f"**/{PAGE}*")
-    expect(page.locator("article span.highlighted").first).to_be_in_viewport()
+    expect(page.locator(".llmlab-found")).to_contain_text("Pyodide")
+    expect(page.locator(".llmlab-found")).to_be_in_viewport()
     eventually(lambda: page.evaluate("scrollY"), lambda top: top > 100)
 
 
