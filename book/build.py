@@ -159,7 +159,7 @@ def shared_hash(executed: dict[str, Path]) -> str:
     """Hash what shows on every page: configuration, contents, titles, buttons, the extension."""
     extension = ROOT / "book" / "_ext"
     paths = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "requirements.txt"]
-    paths += [extension / "package-lock.json", *sorted(extension.glob("llmlab_site/*.py"))]
+    paths += [extension / "package-lock.json", *sorted(extension.glob("llmlab_site/*.*"))]
     paths += sorted(path for path in extension.glob("[st]*/**/*") if path.is_file())
     paths += sorted((ROOT / "llmlab" / "exercises").rglob("*.py"))
     paths += [ROOT / "llmlab" / "display" / name for name in DISPLAY]

@@ -10,7 +10,13 @@ from pathlib import Path
 import nbformat
 import pytest
 from llmlab_site.catalogue import WIDGETS, catalogue
-from llmlab_site.ledger import chapter_title, collect_claims, ledger_page, sample_card, with_ledger_links
+from llmlab_site.ledger import (
+    chapter_title,
+    collect_claims,
+    ledger_page,
+    sample_card,
+    with_ledger_links,
+)
 from llmlab_site.widget_state import LARGEST, externalise
 
 CLAIM = {

@@ -52,16 +52,14 @@ TOP = "node => node.getBoundingClientRect().top"
 def test_contents_lead_to_the_heading_though_figures_come_late(
     browser: Browser, address: str, name: str, size: str
 ) -> None:
-    """Every second heading, in a fresh page: what lies above it was not there when it was chosen."""
+    """Some headings, each in a fresh page: what lies above is not there yet when it is chosen."""
     page = browser.new_page(viewport=SIZES[size])
     page.goto(address + name)
     targets = page.locator("article section[id]").evaluate_all("nodes => nodes.map(n => n.id)")
     for target in [targets[-1], targets[-2], *targets[2:-2:6]]:
         page.goto("about:blank")
         page.goto(address + name)
-        page.locator(f".page-toc a[href='#{target}'], .sidebar-toc a[href='#{target}']").first.evaluate(
-            "node => node.click()"
-        )
+        page.locator(f"nav a[href='#{target}']").first.evaluate("node => node.click()")
         expect_there(page, target)
         page.goto("about:blank")
         page.goto(f"{address}{name}#{target}")  # as from another page
@@ -85,7 +83,8 @@ def test_a_hit_of_the_search_leads_to_the_place(visit: Open) -> None:
     page.goto(page.url.replace(PAGE, "search.html?q=Pyodide"))
     page.locator("#search-results li a[href*='how_to_use']").first.click()
     page.wait_for_url(f"**/{PAGE}*")
-    expect(page.locator("article span.highlighted").first).to_be_in_viewport()
+    expect(page.locator(".llmlab-found")).to_contain_text("Pyodide")
+    expect(page.locator(".llmlab-found")).to_be_in_viewport()
     eventually(lambda: page.evaluate("scrollY"), lambda top: top > 100)
 
 

@@ -1,8 +1,8 @@
 """The book's own Sphinx extension: a site that serves everything itself.
 
-It vendors MathJax, fonts and the widgets' loader, drops what the default build would load from
-other hosts, brings the exercises to life, and reads a chapter again when its notebook was executed
-again.
+It vendors fonts and the widgets' loader, drops what the default build would load from other hosts,
+draws the formulas, brings the exercises to life, and reads a chapter again when its notebook was
+executed again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from sphinx_thebe import init_thebe_core
 from .assets import EXTENSION, copy_assets
 from .catalogue import CATALOGUE
 from .exercises import add_exercises
+from .formulas import with_formulas
 from .glossary import add_glossary
 from .ledger import PAGE, with_ledger_links
 from .noscript import with_sentences
@@ -108,13 +109,20 @@ def read_executed(app: Sphinx, document: str, source: list[str]) -> None:
 def finish(app: Sphinx, error: Exception | None) -> None:
     """Correct and slim the pages once all of them are written."""
     if error is None and app.builder.format == "html":
-        for page in Path(app.outdir).rglob("*.html"):
-            text = page.read_text("utf-8")
-            corrected = with_sentences(with_ledger_links(with_correct_roles(text)))
-            corrected = without_idle_mathjax(without_icon_script(corrected))
+        paths = sorted(Path(app.outdir).rglob("*.html"))
+        texts = [path.read_text("utf-8") for path in paths]
+        for path, text, corrected in zip(paths, texts, corrected_pages(texts), strict=True):
             if corrected != text:
-                page.write_text(corrected, "utf-8")
+                path.write_text(corrected, "utf-8")
         externalise(Path(app.outdir))
+
+
+def corrected_pages(pages: list[str]) -> list[str]:
+    """Return pages as readers shall get them; what was corrected before stays as it is."""
+    corrections = (with_correct_roles, with_ledger_links, with_sentences, without_icon_script)
+    for correct in corrections:
+        pages = [correct(page) for page in pages]
+    return with_formulas(pages)
 
 
 def without_icon_script(page: str) -> str:
@@ -124,13 +132,6 @@ def without_icon_script(page: str) -> str:
     icons of Jupyter's own widgets, some of which stop working then.
     """
     return re.sub(r"<script[^>]*/fontawesome\.js[^>]*></script>\s*", "", page)
-
-
-def without_idle_mathjax(page: str) -> str:
-    """Drop MathJax, two thirds of a megabyte, from a page that has no formula."""
-    if re.search(r'class="[^"]*\bmath\b', page):
-        return page
-    return re.sub(r"<script[^>]*/mathjax/[^>]*></script>\s*", "", page)
 
 
 def with_correct_roles(page: str) -> str:

@@ -16,7 +16,9 @@ CARD = re.compile(
     r"""class=["'][^"']*\bllmlab-claim\b[^>]*?data-claim=(["'])(?P<json>.*?)\1""", re.S
 )
 
-ARTICLE = "a survey article on large language models of 22 December 2025, revised on 15 January 2026"
+ARTICLE = (
+    "a survey article on large language models of 22 December 2025, revised on 15 January 2026"
+)
 INTRODUCTION = f"""# The ledger of claims
 
 Each entry is a statement of one article, in our words: {ARTICLE}. Sign and colour give the verdict

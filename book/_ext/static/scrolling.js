@@ -28,14 +28,32 @@ function keepAt(target) {
 }
 
 function keepHash() {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const target = document.querySelector(":target");
   if (target) keepAt(target);
 }
 
-/** Without an address of its own, a word that the search has found and marked is where to go. */
+/** The words that the search page looked for, if the reader comes from there. */
+function searched() {
+  if (!document.referrer.split("?")[0].endsWith("/search.html")) return [];
+  try {
+    return (localStorage.getItem("sphinx_highlight_terms") ?? "").split(/\s+/).filter(Boolean);
+  } catch {
+    return []; // the browser keeps nothing
+  }
+}
+
+/** A hit that has no address of its own leads to the section with the words, and marks the place. */
 function keepFound() {
-  const found = document.querySelector("article span.highlighted");
-  if (found && !location.hash) keepAt(found.closest("section[id], dt, tr") ?? found);
+  const words = searched();
+  if (!words.length || location.hash) return;
+  const places = [...document.querySelectorAll("article :is(p, li, dt, dd, td, pre, h2, h3, h4)")];
+  const having = (some) => places.find((node) => some.every((word) => node.textContent.toLowerCase().includes(word)));
+  const found = having(words) ?? having(words.slice(0, 1));
+  if (!found) return;
+  found.classList.add("llmlab-found");
+  const section = found.closest("section[id]");
+  const below = found.getBoundingClientRect().top - section.getBoundingClientRect().top;
+  keepAt(below < innerHeight / 2 ? section : found);
 }
 
 function watchJumps() {
@@ -47,16 +65,14 @@ function watchJumps() {
     const link = target.closest?.("a[href^='#']");
     if (link?.hash === location.hash) keepHash(); // no change, but a jump
   });
+  const [{ type }] = performance.getEntriesByType("navigation");
+  if (type !== "navigate") return; // the browser goes back to where the reader was
   keepHash();
-  // Sphinx marks what was searched for 10 milliseconds after the page is there
-  const later = () => setTimeout(keepFound, 20);
-  if (document.readyState === "complete") later();
-  else addEventListener("load", later);
+  keepFound();
 }
 
 async function main() {
   watchJumps();
-  await window.MathJax?.startup?.promise;
   await document.fonts.ready;
   markScrollable();
   let waiting;

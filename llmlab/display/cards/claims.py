@@ -21,7 +21,6 @@ WAYS = ("exact", "one seed", "three seeds", "record")  # how something was measu
 LEDGER = Path(__file__).with_name("ledger")
 
 
-
 class Kind(NamedTuple):
     """How a kind of verdict looks: never by its colour alone."""
 
@@ -160,7 +159,7 @@ def _remark(text: str) -> None:
 
 
 def _card(record: dict) -> str:
-    quoted = html.escape(json.dumps(record, ensure_ascii=False, sort_keys=True), quote=True)
+    quoted = html.escape(json.dumps(record, ensure_ascii=False), quote=True)
     rows = "".join(
         f"<dt>{html.escape(what)}</dt><dd>{html.escape(value)}</dd>"
         for what, value in record["measured"].items()

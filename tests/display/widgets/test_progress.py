@@ -140,7 +140,9 @@ def test_an_answer_that_the_browser_did_not_tell_of_is_not_overwritten_either(qu
     page = quiz()
     key = f"llmlab:quiz:{Quiz(QUESTIONS).name}"
     record = {"answers": [None, None, "7"], "first": [None, None, False]}
-    page.evaluate("([key, record]) => localStorage.setItem(key, JSON.stringify(record))", [key, record])
+    page.evaluate(
+        "([key, record]) => localStorage.setItem(key, JSON.stringify(record))", [key, record]
+    )
     answer(page, 0, "a")
     eventually(
         lambda: page.evaluate(f"JSON.parse(localStorage.getItem('{key}')).first"),

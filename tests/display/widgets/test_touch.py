@@ -1,4 +1,4 @@
-"""What can be dragged follows a finger, and the page stays where it is; beside it the page scrolls."""
+"""What can be dragged follows a finger while the page stays; beside it the page scrolls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 import llmlab.display
 from llmlab.display import AttentionMap, LossCurves, PositionClocks, QueryKeyPlane
@@ -87,7 +87,7 @@ def test_a_finger_drags_every_grip_and_scrolls_nothing(on_phone, name):
     make, count = DRAGGED[name]
     page = on_phone(make())
     grips = page.locator("[data-drag]")
-    assert grips.count() == count
+    expect(grips).to_have_count(count)
     for grip in grips.all():
         grip.evaluate("node => node.scrollIntoView({ block: 'center' })")
         frames(page)
@@ -134,5 +134,7 @@ def test_a_finger_reads_along_a_plot_and_a_map(on_phone, make_run, make_maps):
 
 
 def test_whatever_drags_does_so_through_the_shared_function():
-    capturing = [path.name for path in WIDGETS.rglob("*.js") if "setPointerCapture" in path.read_text()]
+    capturing = [
+        path.name for path in WIDGETS.rglob("*.js") if "setPointerCapture" in path.read_text()
+    ]
     assert capturing == ["common.js"]

@@ -1,6 +1,6 @@
 // Mounts bertviz's script in this widget: it asks for elements by id, and every id it asks for is
 // looked up inside this widget only, so any number of views can stand on one page.
-const DETAIL = { gap: 12, room: 350 }; // pixels; bertviz draws an enlarged head 300 wide
+const DETAIL = { gap: 12, room: 312, edge: 28 }; // pixels; bertviz draws an enlarged head 300 wide
 
 function render({ model, el }) {
   const { html, floats, onTheme, onceShown, colour, unique } = llmlab;
@@ -96,13 +96,14 @@ function render({ model, el }) {
     const size = (name) => (region) => +region.getAttribute(name);
     const right = Math.max(...regions.map((region) => size("x")(region) + size("width")(region)));
     const bottom = Math.max(...regions.map((region) => size("y")(region) + size("height")(region)));
-    const beside = root.clientWidth >= right + DETAIL.room;
+    const beside = root.clientWidth >= right + DETAIL.room + DETAIL.edge;
     const parts = [...drawing.querySelectorAll(".detail")];
     const [x, y] = beside ? [right + DETAIL.gap, DETAIL.gap] : [0, bottom + DETAIL.gap];
     const frame = parts[0]?.getBBox();
     for (const part of parts) part.setAttribute("transform", `translate(${x - frame.x} ${y - frame.y})`);
-    drawing.setAttribute("width", beside ? right + DETAIL.room - 30 : Math.max(right, frame?.width ?? 0) + 2);
+    drawing.setAttribute("width", (beside ? right + DETAIL.room : Math.max(right, frame?.width ?? 0)) + 2);
     drawing.setAttribute("height", Math.max(bottom, frame ? y + frame.height : 0) + 2);
+    scroll.style.maxHeight = "none"; // what was chosen is seen at once
   }
 
   function draw() {
@@ -116,7 +117,7 @@ function render({ model, el }) {
       attention: [{ name: null, attn: attention, left_text: tokens, right_text: tokens }],
       default_filter: "0", root_div_id: "view", layer, heads: null, display_mode: dark ? "dark" : "light",
       include_layers: indices(L), include_heads: indices(H),
-      total_heads: Math.max(H, 12), // bertviz sizes its pictures by this; 12 keeps them small
+      total_heads: Math.max(H, 14), // bertviz sizes its pictures by this; 14 leaves room beside four
     };
     const requirejs = (_, start) => start($, d3);
     bertviz(params, { config() {} }, requirejs, { log() {} });
