@@ -63,9 +63,9 @@ EXERCISE = Exercise(
     difficulty=1,
     minutes=8,
     prompt=r"""
-Add the outputs of a dozen layers and the numbers drift; training then needs tiny steps. Layer
-normalisation pulls every token back: subtract the mean $\mu$ of its $D$ entries, divide by their
-spread, and let the model rescale the result with a gain $g$ and a bias $b$ that it learns:
+Add the outputs of a dozen layers and the numbers drift. Layer normalisation gives the next layer
+every token at one size: subtract the mean $\mu$ of its $D$ entries, divide by their spread, and let
+the model rescale the result with a gain $g$ and a bias $b$ that it learns:
 
 $$\begin{aligned} y &= \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} \cdot g + b \\
 \sigma^2 &= \frac{1}{D} \sum_i (x_i - \mu)^2 \end{aligned}$$
