@@ -11,6 +11,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TAGS = {"definitions", "exercise", "hide-input", "remove-input", "nbval-check-output", "opening"}
+WIDEST = 80  # characters of a line of code: what the column of a page holds
 LONGEST = 25  # lines of a code cell that a reader takes in at once; folded cells may be longer
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -70,6 +71,14 @@ def test_code_cells_are_short(path: Path) -> None:
         and "hide-input" not in cell.metadata.get("tags", [])
     }
     assert not long, f"cells of more than {LONGEST} lines: {long}"
+
+
+@every_notebook
+def test_code_fits_the_column(path: Path) -> None:
+    """But for exercises, which stand in an editor there."""
+    cells = [cell for cell in code_cells(path) if "exercise" not in cell.metadata.get("tags", [])]
+    lines = [line for cell in cells for line in cell.source.splitlines()]
+    assert [line for line in lines if len(line) > WIDEST] == []
 
 
 @every_notebook

@@ -13,7 +13,7 @@ from torch import nn
 class Block(nn.Module):
     """Pre-norm: each part reads a normed copy of the stream, which itself is never normed.
 
-    (B, T, D) to (B, T, D), as in GPT-2; Xiong et al. 2020 tell why it trains without warm-up.
+    (B, T, D) to (B, T, D), as in GPT-2; Xiong et al. 2020 tell why it can train without warm-up.
 
     Args:
         attention: called as ``attention(x, mask, cache)``.

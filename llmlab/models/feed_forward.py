@@ -15,11 +15,11 @@ from torch.nn import functional as F
 from llmlab.checks import check_choice, check_dropout, check_sizes
 
 gelu = F.gelu
-"""x Φ(x), exactly; BERT's. Hendrycks and Gimpel 2016."""
+"""x Φ(x), exactly. Hendrycks and Gimpel 2016. Hugging Face runs BERT's weights with it."""
 
 gelu_tanh = partial(F.gelu, approximate="tanh")
-"""GELU through a tanh, up to 5e-4 from the exact one. GPT-2's published weights want it; on a CPU
-it takes about twice as long."""
+"""GELU through a tanh, up to 5e-4 from the exact one: that of BERT's and of GPT-2's own code. On a
+CPU it takes about twice as long."""
 
 
 def squared_relu(x: torch.Tensor) -> torch.Tensor:

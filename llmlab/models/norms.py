@@ -1,4 +1,4 @@
-"""Norms: bring each token's vector to a common scale, so that depth does not blow it up.
+"""Norms: bring each token's vector to a common scale, on which what reads it can rely.
 
 Both are written out once as a readable function and once as a module on PyTorch's fused kernel.
 """

@@ -87,12 +87,13 @@ class Rotary(AttentionPosition):
 
     The dot product of a query and a key then depends on how far apart they are, not on where.
     Su et al. 2021 (RoFormer), equation 34. Feature i is paired with feature i + K/2, as in GPT-NeoX
-    and Llama, where the paper pairs neighbours: the same up to the order of features.
+    and in Hugging Face's port of Llama, whose weights are permuted for it; the paper and Meta's own
+    Llama pair neighbours. The schemes are the same up to the order of features.
 
     Args:
         head_width: K, even.
         context: positions to prepare.
-        base: the slowest pair turns once in about 2π·base tokens.
+        base: pair i turns once in 2π·base^(2i/K) tokens, the slowest in 2π·base^(1 - 2/K).
 
     Raises:
         ValueError: if a size is not positive or the head width is odd.

@@ -52,6 +52,18 @@ def test_rotary_by_hand():
     torch.testing.assert_close(turned, torch.tensor(expected))
 
 
+@pytest.mark.parametrize(("head_width", "slowest"), [(2, 6.283), (4, 628.3), (64, 47_117)])
+def test_the_slowest_pair_turns_as_its_docstring_says(head_width, slowest):
+    speed = torch.atan2(*(table[1].double() for table in _tables(head_width)))[-1]
+    assert 2 * math.pi / speed.item() == pytest.approx(slowest, rel=1e-3)
+    assert slowest == pytest.approx(2 * math.pi * 10_000 ** (1 - 2 / head_width), rel=1e-3)
+
+
+def _tables(head_width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    rotary = Rotary(head_width, 2)
+    return rotary.sin, rotary.cos
+
+
 def test_rotary_dot_products_depend_on_distance_only():
     generator = torch.Generator().manual_seed(0)
     q, k = torch.randn(8, generator=generator), torch.randn(8, generator=generator)

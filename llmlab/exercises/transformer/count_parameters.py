@@ -64,7 +64,7 @@ whole number. For $V = 10$, $T = 4$, $L = 2$, $D = 3$: $30 + 12 + 2 \cdot (36 + 
 """,
     starter='''
 def count_parameters(V, T, L, D):
-    """Weights of a GPT: vocabulary V, positions T, layers L, width D -> one whole number."""
+    """Weights of a GPT: V tokens, T positions, L layers, width D -> int."""
     ...
 ''',
     solution=SOLUTION,

@@ -63,12 +63,12 @@ EXERCISE = Exercise(
     difficulty=1,
     minutes=8,
     prompt=r"""
-Add the outputs of a dozen layers and the numbers drift; training then needs tiny steps. Layer
-normalisation pulls every token back: subtract the mean $\mu$ of its $D$ entries, divide by their
-spread, and let the model rescale the result with a gain $g$ and a bias $b$ that it learns:
+Add the outputs of a dozen layers and the numbers drift. Layer normalisation gives the next layer
+every token at one size: subtract the mean $\mu$ of its $D$ entries, divide by their spread, and let
+the model rescale the result with a gain $g$ and a bias $b$ that it learns:
 
-$$y = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} \cdot g + b, \qquad
-\sigma^2 = \frac{1}{D} \sum_i (x_i - \mu)^2$$
+$$\begin{aligned} y &= \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} \cdot g + b \\
+\sigma^2 &= \frac{1}{D} \sum_i (x_i - \mu)^2 \end{aligned}$$
 
 Take `x` of shape $(\ldots, D)$, `gain` and `bias` of shape $(D)$ and `eps`; return the shape of
 `x`. Every token is normalised on its own, over the last axis. The token $(1, 3)$ has mean 2 and
@@ -76,7 +76,7 @@ variance 1, so it becomes $(-1, 1)$; with gain $(2, 3)$ and bias $(10, 20)$ it b
 """,
     starter='''
 def layer_norm(x, gain, bias, eps=1e-5):
-    """Normalise each token of x (..., D), then apply gain (D,) and bias (D,) -> (..., D)."""
+    """Normalise x (..., D), then apply gain, bias (D,) -> (..., D)."""
     ...
 ''',
     solution=SOLUTION,

@@ -60,7 +60,8 @@ Attention alone does not know the order of its tokens, so the first transformer 
 each position. Think of $D/2$ clock hands, each slower than the one before; at position $t$ you
 write down the sine and the cosine of each hand, side by side:
 
-$$P_{t,\,2i} = \sin\frac{t}{10000^{2i/D}} \qquad P_{t,\,2i+1} = \cos\frac{t}{10000^{2i/D}}$$
+$$\begin{aligned} P_{t,\,2i} &= \sin\frac{t}{10000^{2i/D}} \\
+P_{t,\,2i+1} &= \cos\frac{t}{10000^{2i/D}} \end{aligned}$$
 
 Given `T` positions and an even width `D`, return the table of shape $(T, D)$. Row 0 is
 $(0, 1, 0, 1, \ldots)$. For $D = 4$, row 1 is $(\sin 1, \cos 1, \sin 0.01, \cos 0.01)$, because the
@@ -68,7 +69,7 @@ second hand turns $10000^{2/4} = 100$ times slower.
 """,
     starter='''
 def sinusoidal(T, D):
-    """Sine and cosine positions of Vaswani et al. (2017), section 3.5 -> (T, D)."""
+    """Sine and cosine positions of Vaswani et al. (2017) -> (T, D)."""
     ...
 ''',
     solution=SOLUTION,

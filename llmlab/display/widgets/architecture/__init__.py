@@ -1,0 +1,1 @@
+"""A GPT in one picture, part by part."""
