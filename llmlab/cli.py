@@ -22,6 +22,7 @@ from llmlab.commands.reporting import (
     UsageError,
     complain,
     first_of_machine,
+    print_anything,
     say,
 )
 
@@ -41,6 +42,7 @@ LLMLAB_CACHE sets where fetched texts are kept; LLMLAB_DEBUG=1 shows tracebacks.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code, and raises nothing."""
+    print_anything()
     try:
         with nullcontext() if first_of_machine() else redirect_stderr(io.StringIO()):
             arguments = build_parser().parse_args(argv)

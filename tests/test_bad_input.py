@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from llmlab import cli
-from llmlab.commands import run_folder, training
+from llmlab.commands import inputs, training
 from llmlab.data import artifacts, corpora
 from llmlab.models import GPTConfig, build
 from llmlab.training import checkpoints
@@ -294,7 +294,7 @@ def test_disk_full_from_the_start(refuse, tmp_path, corpus: Path, monkeypatch):
 
 
 def test_disk_full_before_the_first_checkpoint(refuse, tmp_path, corpus: Path, monkeypatch):
-    monkeypatch.setattr(run_folder, "write_atomically", full)
+    monkeypatch.setattr(inputs, "write_atomically", full)
     refuse(train(tmp_path, corpus), 1, "the disk is full")
 
 

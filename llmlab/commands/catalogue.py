@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import tokenize
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,13 +92,21 @@ def check_exercise(arguments: argparse.Namespace) -> int:
     exercise, file = _exercise(arguments.id), Path(arguments.file)
     if not file.is_file():
         raise UsageError(f"FILE must be a Python file with your answer: {file} is none.")
-    with usage_errors():  # UnicodeDecodeError is a ValueError
-        verdict = grade_source(exercise.id, file.read_text(encoding="utf-8"))
+    verdict = grade_source(exercise.id, _read_python(file))
     if arguments.json:
         print_json(verdict.to_dict())
     else:
         print(verdict)
     return 0 if verdict.passed else 1
+
+
+def _read_python(file: Path) -> str:
+    """A program in the encoding that Python would read it in: UTF-8, unless it says otherwise."""
+    try:
+        with tokenize.open(file) as text:
+            return text.read()
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise UsageError(f"FILE must be UTF-8 text, as Python is: {file} is not ({error}).") from None
 
 
 def _corpora_of(artifact: str) -> list[str]:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from llmlab.analysis import check_memory, validation
-from llmlab.commands.reporting import EXIT_INTERRUPTED, print_json, say, usage_errors
-from llmlab.commands.run_folder import (
-    Data,
-    RunFolder,
-    check_free,
-    claimed,
-    fingerprint,
-    write_inputs,
+from llmlab.commands.inputs import Data, fingerprint, write_inputs
+from llmlab.commands.replacing import check_free, claimed
+from llmlab.commands.reporting import (
+    EXIT_INTERRUPTED,
+    command_line,
+    print_json,
+    say,
+    usage_errors,
 )
+from llmlab.commands.run_folder import RunFolder
 from llmlab.commands.text import evaluate_corpus, print_evaluation
 from llmlab.data import (
     BPETokenizer,
@@ -176,10 +176,10 @@ def _report(
     """Say how it went, what the model knows and writes, and what to do next."""
     if not speaks:
         return EXIT_INTERRUPTED if run.interrupted else 0
-    again = f"llmlab resume {folder}"
     if run.interrupted:
         if as_json:
             print_json({"folder": str(folder), "interrupted": True, "step": run.step})
+        again = command_line("llmlab", "resume", folder)
         say(f"Stopped at step {run.step:,} of {run.config.steps:,}. Go on with:  {again}")
         return EXIT_INTERRUPTED
     say("Measuring on all of the text that was held back ...")
@@ -195,9 +195,10 @@ def _report(
     print_evaluation(evaluation)
     print(f"\nIt writes:\n{sample}\n")
     print("Next:")
-    print(f"  llmlab generate {folder} --prompt {shlex.quote(_typical_line(held_back.text))}")
-    print(f"  llmlab info {folder}")
-    print(f"  llmlab evaluate {folder}")
+    line = _typical_line(held_back.text)
+    prompt = [f"--prompt={line}"] if line.startswith("-") else ["--prompt", line]
+    for words in (["generate", folder, *prompt], ["info", folder], ["evaluate", folder]):
+        print(f"  {command_line('llmlab', *words)}")
     return 0
 
 

@@ -13,6 +13,7 @@ ones removed. Nothing is ever unpickled, so opening a stranger's checkpoint runs
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -32,7 +33,10 @@ from llmlab import __version__
 from llmlab.files import sync_file, sync_folder
 from llmlab.models import build, config_from_dict, describe_model
 
-_NAME = re.compile(r"step-(\d+)(?:-(\d+))?")
+CHECKPOINT_NAME = re.compile(r"step-(\d+)(?:-(\d+))?")
+_UNFINISHED = re.compile(r"\.writing-\w{8}")
+_PARTS = ("model.safetensors", "config.json", "optimizer.safetensors", "training.json")
+_PARTS += ("manifest.json",)
 
 
 # Raised when a checkpoint's contents change their meaning: 2 holds queries, keys and values apart.
@@ -322,7 +326,7 @@ def _fingerprint(path: Path) -> dict[str, Any]:
 
 
 def _order(path: Path) -> tuple[int, int] | None:
-    match = _NAME.fullmatch(path.name)
+    match = CHECKPOINT_NAME.fullmatch(path.name)
     if match is None or not (path / "manifest.json").is_file():
         return None
     return int(match[1]), int(match[2] or 1)
@@ -337,8 +341,32 @@ def _free_name(folder: Path, step: int) -> str:
     return name
 
 
+def is_ours(folder: Path) -> bool:
+    """Whether a folder is a checkpoint, whole or cut short by a kill, with nothing else in it.
+
+    Others name folders ``step-100`` too.
+    """
+    if any(path.name not in _PARTS for path in folder.iterdir()):
+        return False
+    if _UNFINISHED.fullmatch(folder.name):
+        return True
+    try:
+        return CHECKPOINT_NAME.fullmatch(folder.name) is not None and (
+            {"format", "step", "files"} <= read_json(folder / "manifest.json").keys()
+        )
+    except CheckpointError:
+        return False
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Remove a checkpoint; the manifest goes last, so that a kill leaves what is known as ours."""
+    with contextlib.suppress(OSError):  # as on Windows, where another program may read it
+        for name in _PARTS:
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
+
+
 def _remove_all_but(kept: Path) -> None:
     for path in kept.parent.iterdir():
-        stale = _NAME.fullmatch(path.name) or path.name.startswith(".writing-")
-        if stale and path != kept:
-            shutil.rmtree(path, ignore_errors=True)
+        if path != kept and path.is_dir() and not path.is_symlink() and is_ours(path):
+            remove_checkpoint(path)
