@@ -10,7 +10,7 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 
@@ -128,17 +128,22 @@ def _add_train(commands) -> None:
         "--corpus", help="a name from `llmlab data`, a text file, or a folder of them"
     )
     parser.add_argument("--tokenizer", choices=["char", "byte", "bpe"], help="how text is cut")
-    parser.add_argument("--vocab-size", type=int, metavar="V", help="tokens a bpe tokenizer learns")
+    parser.add_argument(
+        "--vocab-size",
+        type=_up_to(1_000_000),
+        metavar="V",
+        help="tokens a bpe tokenizer learns",
+    )
     sizes = parser.add_argument_group("sizes (the preset's unless given)")
-    for name, metavar, text in (
-        ("--steps", "N", "optimizer steps"),
-        ("--batch-size", "B", "windows of text a step"),
-        ("--context", "T", "tokens the model can look back on"),
-        ("--layers", "L", "blocks"),
-        ("--heads", "H", "attention heads a block"),
-        ("--width", "D", "numbers that stand for a token; heads must divide it"),
+    for name, most, metavar, text in (
+        ("--steps", 1_000_000_000, "N", "optimizer steps"),
+        ("--batch-size", 1_000_000, "B", "windows of text a step"),
+        ("--context", 1_000_000, "T", "tokens the model can look back on"),
+        ("--layers", 1_000, "L", "blocks"),
+        ("--heads", 10_000, "H", "attention heads a block"),
+        ("--width", 1_000_000, "D", "numbers that stand for a token; heads must divide it"),
     ):
-        sizes.add_argument(name, type=int, metavar=metavar, help=text)
+        sizes.add_argument(name, type=_up_to(most), metavar=metavar, help=text)
     sizes.add_argument("--learning-rate", type=float, metavar="RATE", help="peak learning rate")
     sizes.add_argument(
         "--position", help="learned, sinusoidal, rotary, alibi or none: how order is told"
@@ -270,6 +275,18 @@ def _add_exercises(commands) -> None:
     )
     check.add_argument("id", metavar="ID", help="as in `llmlab exercises`")
     check.add_argument("file", metavar="FILE", help="Python file with the answer")
+
+
+def _up_to(most: int) -> Callable[[str], int]:
+    """Reads a count. What is far beyond every use is refused before anybody waits for it."""
+
+    def count(text: str) -> int:
+        number = int(text)
+        if number > most:
+            raise argparse.ArgumentTypeError(f"must be at most {most:,}: got {number:,}")
+        return number
+
+    return count
 
 
 def _add_parallel(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from llmlab.commands.inputs import Data, fingerprint, write_inputs
 from llmlab.commands.replacing import check_free, claimed
 from llmlab.commands.reporting import (
     EXIT_INTERRUPTED,
+    UsageError,
     command_line,
     print_json,
     say,
@@ -27,6 +28,7 @@ from llmlab.data import (
     Corpus,
     RandomWindows,
     Tokenizer,
+    corpus_names,
     load_corpus,
 )
 from llmlab.device import choose_device
@@ -51,6 +53,7 @@ def train_model(arguments: argparse.Namespace) -> int:
     folder = arguments.out or Path("runs") / f"{Path(corpus.name).stem}-{recipe.name}"
     if parallel.is_main_process:
         check_free(folder, arguments.force)
+    _check_apart(folder, recipe.corpus, corpus)
     say(f"Reading {corpus.name}: {len(corpus):,} characters. {corpus.credit}".rstrip())
     with usage_errors(batch_size="--batch-size"):
         tokenizer = _tokenizer(recipe, corpus, parts[0])
@@ -160,8 +163,17 @@ def _inputs(data: Data, tokenizer: Tokenizer, parts: tuple[Corpus, Corpus]) -> t
 
 def _resolvable(corpus: str) -> str:
     """A corpus's name, or its path as it can be found from any folder."""
-    path = Path(corpus).expanduser()
-    return str(path.resolve()) if path.exists() else corpus
+    return corpus if corpus in corpus_names() else str(Path(corpus).expanduser().resolve())
+
+
+def _check_apart(folder: Path, name_or_path: str, corpus: Corpus) -> None:
+    """Refuse a run among the texts it learns from: they would be taken for a part of it."""
+    root = Path(_resolvable(name_or_path))
+    texts = (root / document.title for document in corpus.documents)
+    if root.is_dir() and any(text.is_relative_to(folder.resolve()) for text in texts):
+        raise UsageError(
+            f"--out {folder} must hold no text of --corpus {name_or_path}: choose another folder."
+        )
 
 
 def _report(

@@ -24,6 +24,8 @@ from llmlab.inference.sampling import Sampling, choose, control_repetition
 from llmlab.inference.writer import TextWriter
 from llmlab.models import KeyValueCache
 
+LONGEST = 10_000_000  # tokens at once: hours of writing, and what a slip of the hand would ask for
+
 
 def generate(
     model: nn.Module,
@@ -40,7 +42,8 @@ def generate(
     Args:
         model: a causal language model, tokens (B, T) to logits (B, T, V).
         tokenizer: the one the model was trained with.
-        prompt: text to continue; "" starts from a newline. The prompt is not in what is returned.
+        prompt: text to continue; "" starts from a newline, or where the tokenizer has none from its
+            first token. The prompt is not in what is returned.
         length: tokens to write, 0 or more.
         sampling: how each token is chosen, and the seed; by default from the model's own
             distribution.
@@ -190,6 +193,8 @@ def _continue(
     """Each row's new token, step by step; None while a row is in its prompt, or has finished."""
     if length != int(length) or length < 0:
         raise ValueError(f"length must be a whole number of tokens, 0 or more: got {length}.")
+    if length > LONGEST:
+        raise ValueError(f"length must be at most {LONGEST:,} tokens: got {length:,}.")
     check_causal(model)
     generators = [torch.Generator().manual_seed(seed) for seed in sampling.seeds(len(rows))]
     return _steps(NextLogits(model, use_cache), rows, int(length), sampling, generators)
@@ -233,7 +238,5 @@ def _encode(model: nn.Module, tokenizer, text: str) -> list[int]:
         return tokenizer.encode(text)
     try:
         return tokenizer.encode("\n")
-    except ValueError:
-        raise ValueError(
-            "prompt must not be empty: this tokenizer has no newline to start from."
-        ) from None
+    except ValueError:  # of a text without lines
+        return [0]

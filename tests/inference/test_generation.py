@@ -221,6 +221,11 @@ def test_an_empty_prompt_starts_from_a_newline():
     assert generate(model, TOKENIZER, "", 20) == generate(model, TOKENIZER, "\n", 20)
 
 
+def test_an_empty_prompt_starts_from_the_first_token_where_there_is_no_newline():
+    model, tokenizer = gpt(), CharTokenizer.train("abcdefghijkl")
+    assert generate(model, tokenizer, "", 20) == generate(model, tokenizer, "a", 20)
+
+
 def test_generated_tokens_can_be_trained_on():
     model = gpt()
     tokens = generate_tokens(model, torch.tensor([[1, 2]]), 6)
@@ -242,7 +247,7 @@ def test_the_three_ways_take_the_same_settings():
         ({"stop": ""}, r"^stop must be strings of one character or more: got ''\.$"),
         ({"prompt": "xyz"}, r"'x' at position 0"),
         ({"tokenizer": ByteTokenizer()}, r"^tokenizer must be the model's: it has vocab_size=256"),
-        ({"tokenizer": CharTokenizer.train("abcdefghijkl"), "prompt": ""}, r"^prompt must not be"),
+        ({"length": 10**14}, r"^length must be at most 10,000,000 tokens: got 100,000,000,000,000\.$"),
     ],
 )
 @pytest.mark.parametrize("write", [generate, stream])
