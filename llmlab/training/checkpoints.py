@@ -41,6 +41,7 @@ from llmlab.training.manifest import (
     read_manifest,
     read_object,
     read_tensors,
+    verify,
     verify_tokenizer,
 )
 from llmlab.training.wrappers import plain_name, unwrapped
@@ -131,7 +132,7 @@ def load_model(folder: str | Path) -> nn.Module:
     Raises CheckpointError if there is no checkpoint, if it is truncated or otherwise damaged, if
     the configuration does not match the weights, or if the tokenizer beside it is another.
     """
-    return _read_newest(folder, lambda checkpoint: _fill(_build(checkpoint), checkpoint)).eval()
+    return _read_newest(folder, lambda checkpoint: fill(build_model(checkpoint), checkpoint)).eval()
 
 
 def load_weights(model: nn.Module, folder: str | Path) -> nn.Module:
@@ -142,12 +143,7 @@ def load_weights(model: nn.Module, folder: str | Path) -> nn.Module:
     Raises CheckpointError if a weight is missing, left over or of another shape, or if the body or
     the tokenizer is another; then the model is unchanged.
     """
-    return _read_newest(folder, lambda checkpoint: _fill(model, checkpoint)).eval()
-
-
-def load_for_training(model: nn.Module | None, checkpoint: Path) -> nn.Module:
-    """What ``load_model`` and ``load_weights`` return, each part of a given model in its mode."""
-    return _fill(_build(checkpoint) if model is None else model, checkpoint)
+    return _read_newest(folder, lambda checkpoint: fill(model, checkpoint)).eval()
 
 
 def _read_newest(folder: str | Path, read: Callable[[Path], Read]) -> Read:
@@ -161,7 +157,8 @@ def _read_newest(folder: str | Path, read: Callable[[Path], Read]) -> Read:
                 raise
 
 
-def _build(checkpoint: Path) -> nn.Module:
+def build_model(checkpoint: Path) -> nn.Module:
+    """The model that a checkpoint describes, newly initialised; raises as ``load_model`` does."""
     body = read_body(checkpoint)
     if body is not None:
         raise CheckpointError(
@@ -182,9 +179,11 @@ def _build(checkpoint: Path) -> nn.Module:
         ) from error
 
 
-def _fill(model: nn.Module, checkpoint: Path) -> nn.Module:
-    weights = read_tensors(checkpoint, "model.safetensors")
+def fill(model: nn.Module, checkpoint: Path) -> nn.Module:
+    """Load the weights of a checkpoint, and leave the mode; raises as ``load_weights`` does."""
+    verify(checkpoint, "config.json")
     verify_tokenizer(checkpoint)
+    weights = read_tensors(checkpoint, "model.safetensors")
     own, body = _weights(model), read_body(checkpoint)
     if body is not None:
         frozen = {name: tensor for name, tensor in own.items() if name not in weights}

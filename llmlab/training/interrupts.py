@@ -28,7 +28,7 @@ def interrupts_held(forget: bool = False) -> Iterator[None]:
     with handled(STOPPING, lambda number, _: held.append(number)):
         yield
     if held and not forget:
-        signal.raise_signal(held[0])
+        signal.raise_signal(max(held))  # SIGTERM before SIGINT, if both have come
 
 
 @contextmanager

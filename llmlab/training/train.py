@@ -18,8 +18,9 @@ from llmlab.models import describe_model
 from llmlab.training.begun import Begun
 from llmlab.training.checkpoints import (
     Body,
+    build_model,
+    fill,
     find_checkpoint,
-    load_for_training,
     read_body,
     read_tensors,
 )
@@ -131,8 +132,9 @@ def resume(
     with one_training(place, parallel, new=False):
         begun = Begun.read(find_checkpoint(folder))
         run, state = begun.run, begun.state
-        model = load_for_training(model, begun.checkpoint)
+        model = build_model(begun.checkpoint) if model is None else model
         begun.check_model(model)
+        fill(model, begun.checkpoint)
         if device is None:
             _check_device(run.config.device, place)
         else:
