@@ -23,6 +23,7 @@ from llmlab.inference.linear import QuickProducts
 from llmlab.inference.sampling import Sampling, choose, control_repetition
 from llmlab.inference.writer import TextWriter
 from llmlab.models import KeyValueCache
+from llmlab.models.modes import evaluating
 
 LONGEST = 10_000_000  # tokens at once: hours of writing, and what a slip of the hand would ask for
 
@@ -157,11 +158,8 @@ class NextLogits:
     def _read(self, tokens: torch.Tensor, **cache: KeyValueCache) -> torch.Tensor:
         if not self._model.training:
             return self._last_logits(tokens, **cache)
-        self._model.eval()  # a sample taken in the middle of training must not see dropout
-        try:
+        with evaluating(self._model):  # a sample in the middle of training must not see dropout
             return self._last_logits(tokens, **cache)
-        finally:
-            self._model.train()
 
     def _last_logits(self, tokens: torch.Tensor, **cache: KeyValueCache) -> torch.Tensor:
         if not hasattr(self._model, "features"):
