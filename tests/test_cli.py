@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -347,3 +348,77 @@ def test_a_reader_that_leaves_early_is_no_error(run: Path):
     shown = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert shown.stdout.splitlines()[-1].endswith("0")
     assert shown.stderr == ""
+
+
+def advised(shown: str) -> list[list[str]]:
+    """The words of every command that was advised, as a shell reads them."""
+    lines = [line.split("Go on with:")[-1].strip() for line in shown.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("llmlab ")]
+
+
+@pytest.mark.parametrize("name", ["my  run", "it's a run", "-run", "$HOME"])
+def test_advice_can_be_followed_whatever_the_folder_is_called(
+    name: str, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    Path("poem.txt").write_text("- 'so much'\n" * 40)
+    options = ["--corpus=poem.txt", f"--out={name}", "--steps=3", *TINY]
+    assert cli.main(["train", *options]) == 0
+    commands = advised(capsys.readouterr().out)
+    assert [command[0] for command in commands] == ["generate", "info", "evaluate"]
+    assert "--prompt=- 'so much'" in commands[0]
+    assert [cli.main(command) for command in commands] == [0, 0, 0]
+    capsys.readouterr()
+    assert cli.main(["train", *options]) == 2
+    advice = capsys.readouterr().err.split("`")[1]
+    assert cli.main(shlex.split(advice)[1:]) == 0
+    with monkeypatch.context() as patch:
+        interrupt_at(2, patch)
+        assert cli.main(["train", *options, "--force"]) == 130
+    (again,) = advised(capsys.readouterr().err)
+    assert cli.main(again) == 0
+
+
+def test_a_text_without_a_newline(tmp_path, capsys):
+    (tmp_path / "poem.txt").write_text("so much depends upon a red wheel barrow " * 20)
+    folder = tmp_path / "run"
+    assert cli.main(train(tmp_path / "poem.txt", folder)) == 0
+    assert "It writes:" in capsys.readouterr().out
+    assert cli.main(["generate", str(folder), "--length=9", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["text"]) == 9
+
+
+@pytest.mark.parametrize("corpus_option", [".", "../notes"])
+def test_a_run_inside_its_corpus_is_no_part_of_it(corpus_option: str, tmp_path, monkeypatch):
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "a.txt").write_text(TEXT)
+    monkeypatch.chdir(notes)
+    options = ["--steps=4", "--seed=2", *TINY]
+    with monkeypatch.context() as patch:
+        interrupt_at(2, patch)
+        assert cli.main(["train", f"--corpus={corpus_option}", *options]) == 130
+    run = notes / "runs" / "notes-cpu"
+    assert cli.main(["resume", str(run)]) == 0
+    assert cli.main(["evaluate", str(run)]) == 0
+    assert cli.main(["train", "--corpus=.", "--out=runs/b", *options]) == 0
+    prints = [json.loads((f / "data.json").read_text()) for f in (run, notes / "runs" / "b")]
+    assert prints[0] == prints[1]
+
+
+@pytest.mark.parametrize("out", [".", "poems"])
+def test_a_run_is_not_mixed_with_the_texts_it_learns_from(out: str, tmp_path, monkeypatch, capsys):
+    (tmp_path / "poems").mkdir()
+    (tmp_path / "poems" / "a.txt").write_text(TEXT)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["train", "--corpus=.", f"--out={out}", "--force", "--steps=4", *TINY]) == 2
+    assert f"--out {out} must hold no text of --corpus ." in capsys.readouterr().err
+    assert names(tmp_path) == ["poems"]
+    assert names(tmp_path / "poems") == ["a.txt"]
+
+
+def test_a_corpus_by_name_is_not_a_folder_of_that_name(tmp_path, monkeypatch):
+    (tmp_path / "shakespeare").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert training._resolvable("shakespeare") == "shakespeare"
+    assert training._resolvable("poems") == str(tmp_path / "poems")

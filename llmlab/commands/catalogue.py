@@ -106,7 +106,9 @@ def _read_python(file: Path) -> str:
         with tokenize.open(file) as text:
             return text.read()
     except (SyntaxError, UnicodeDecodeError) as error:
-        raise UsageError(f"FILE must be UTF-8 text, as Python is: {file} is not ({error}).") from None
+        raise UsageError(
+            f"FILE must be UTF-8 text, as Python is: {file} is not ({error})."
+        ) from None
 
 
 def _corpora_of(artifact: str) -> list[str]:

@@ -2,14 +2,13 @@
 
 The old run waits in ``.replaced-*`` until the new one has a checkpoint. A kill may come at any
 moment, so the name of that folder says how far things are: while the old run is on its way, there
-or back, it is ``.moving-*``, and all that is in it belongs outside.
+or back, it is ``.moving-*``, and all that is in it belongs outside. The folder is locked meanwhile.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,8 +16,12 @@ from pathlib import Path
 from llmlab.commands.inputs import Data
 from llmlab.commands.reporting import UsageError, command_line
 from llmlab.data import load_tokenizer
-from llmlab.training import latest_checkpoint
-from llmlab.training.checkpoints import CHECKPOINT_NAME, is_ours, remove_checkpoint
+from llmlab.files import unfinished
+from llmlab.training import CheckpointError, latest_checkpoint
+from llmlab.training.checkpoints import is_ours, remove_checkpoint
+from llmlab.training.lock import LOCK_NAME, locked
+from llmlab.training.manifest import CHECKPOINT_NAME
+from llmlab.training.records import RECORD_BEGINNING, RECORD_NAME
 
 
 @contextlib.contextmanager
@@ -28,18 +31,20 @@ def claimed(path: Path, force: bool) -> Iterator[None]:
     Raises:
         UsageError: if the folder is not empty and ``force`` is False, or if something of somebody
             else's is in the way.
+        CheckpointError: if another process is training there.
         OSError: if it cannot be made or written.
     """
-    check_free(path, force)
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     try:
-        _set_aside(path)
-        yield
+        with locked(path):
+            check_free(path, force)
+            try:
+                with _set_aside(path):
+                    yield
+            finally:
+                put_back(path)
     finally:
-        if latest_checkpoint(path) is None:
-            _remove(_own_entries(path))
-        put_back(path)
         with contextlib.suppress(OSError):  # a folder that is not empty stays
             for folder in made:
                 folder.rmdir()
@@ -51,6 +56,7 @@ def check_free(path: Path, force: bool) -> None:
         return
     put_back(path)
     others = {entry.name for entry in path.iterdir()} - {e.name for e in _own_entries(path)}
+    others.discard(LOCK_NAME)
     taken = sorted(name for name in others if name in _FILES or CHECKPOINT_NAME.fullmatch(name))
     if taken:
         raise UsageError(
@@ -73,8 +79,18 @@ def check_free(path: Path, force: bool) -> None:
 
 
 def put_back(path: Path) -> None:
-    """Put the old run back if the new one has no checkpoint, and remove it if it has one."""
-    for aside in _folders(path, ".replaced-*"):
+    """Finish what a killed replacement has begun.
+
+    The old run comes back if the new one has no checkpoint, and goes if it has one. While another
+    process is training in the folder, that is its affair.
+    """
+    if _folders(path, _REPLACED) or _folders(path, _MOVING):
+        with contextlib.suppress(CheckpointError), locked(path):
+            _put_back(path)
+
+
+def _put_back(path: Path) -> None:
+    for aside in _folders(path, _REPLACED):
         if latest_checkpoint(path) is not None:
             with contextlib.suppress(OSError):  # another program may read it; the next run tries
                 _remove([*aside.iterdir()])
@@ -82,18 +98,25 @@ def put_back(path: Path) -> None:
         else:
             _remove(_own_entries(path))
             aside.rename(aside.with_name(aside.name.replace("replaced", "moving")))
-    for aside in _folders(path, ".moving-*"):
+    for aside in _folders(path, _MOVING):
         for entry in aside.iterdir():
             entry.rename(path / entry.name)
         aside.rmdir()
 
 
-def _set_aside(path: Path) -> None:
+@contextlib.contextmanager
+def _set_aside(path: Path) -> Iterator[None]:
+    """Inside, the old run is out of the way; a new one that has no checkpoint then goes."""
     if old := _own_entries(path):
         aside = Path(tempfile.mkdtemp(prefix=".moving-", dir=path))
         for entry in old:
             entry.rename(aside / entry.name)
         aside.rename(aside.with_name(aside.name.replace("moving", "replaced")))
+    try:
+        yield
+    finally:
+        if latest_checkpoint(path) is None:
+            _remove(_own_entries(path))
 
 
 def _folders(path: Path, pattern: str) -> list[Path]:
@@ -104,16 +127,19 @@ def _folders(path: Path, pattern: str) -> list[Path]:
 
 def _own_entries(path: Path) -> list[Path]:
     """What llmlab wrote in a folder, by its content: others use such names too."""
-    return [entry for entry in path.iterdir() if not entry.is_symlink() and _is_own(entry)]
+    cut_short = {
+        entry
+        for name, beginning in _BEGINNINGS.items()
+        for entry in unfinished(path / name, beginning)
+    }
+    entries = (entry for entry in path.iterdir() if not entry.is_symlink())
+    return [entry for entry in entries if entry in cut_short or _is_own(entry)]
 
 
 def _is_own(entry: Path) -> bool:
     if entry.is_dir():
         return is_ours(entry)
-    if entry.name in _FILES:
-        return _FILES[entry.name](entry)
-    unfinished = _UNFINISHED.fullmatch(entry.name)
-    return bool(unfinished) and _begins(entry, _BEGINNINGS[unfinished[1]])
+    return entry.name in _FILES and _FILES[entry.name](entry)
 
 
 def _is_data(path: Path) -> bool:
@@ -138,20 +164,12 @@ def _is_record(path: Path) -> bool:
         return False
 
 
-def _begins(path: Path, text: bytes) -> bool:
-    """Whether a file begins with a text, or ends before it differs."""
-    with open(path, "rb") as file:
-        return text.startswith(file.read(len(text)))
-
-
-_FILES = {"data.json": _is_data, "tokenizer.json": _is_tokenizer, "run.jsonl": _is_record}
-
-# A kill leaves these of a file that was being written, with as much of it as there was time for.
-_UNFINISHED = re.compile(r"\.(data\.json|tokenizer\.json|run\.jsonl)-\w{8}")
+_REPLACED, _MOVING = ".replaced-????????", ".moving-????????"
+_FILES = {"data.json": _is_data, "tokenizer.json": _is_tokenizer, RECORD_NAME: _is_record}
 _BEGINNINGS = {
     "data.json": b'{"corpus": ',
     "tokenizer.json": b'{"kind": ',
-    "run.jsonl": b'{"format": ',
+    RECORD_NAME: RECORD_BEGINNING,
 }
 
 

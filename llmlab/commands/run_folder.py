@@ -24,7 +24,8 @@ class RunFolder:
         self.path = path
         put_back(path)
         if not (path / "data.json").is_file():
-            problem = "holds no run" if path.is_dir() else "does not exist"
+            problem = "holds no run" if path.is_dir() else "is no folder"
+            problem = problem if path.exists() else "does not exist"
             raise UsageError(f"RUN must be a folder that `llmlab train` wrote: {path} {problem}.")
 
     @property

@@ -125,7 +125,9 @@ def test_too_much_text(tmp_path, monkeypatch):
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\0\0" * 10)
     assert len(load_corpus(tmp_path)) == 6
     (tmp_path / "2.txt").write_text("123456")
-    with pytest.raises(ValueError, match=r"^corpus must have at most 10 bytes of text: .* has more"):
+    with pytest.raises(
+        ValueError, match=r"^corpus must have at most 10 bytes of text: .* has more"
+    ):
         load_corpus(tmp_path)
     (tmp_path / "2.txt").write_text("123456" * 2)
     with pytest.raises(ValueError, match=r"^corpus must have at most 10 bytes of text: .*2\.txt"):

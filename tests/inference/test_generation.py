@@ -247,7 +247,10 @@ def test_the_three_ways_take_the_same_settings():
         ({"stop": ""}, r"^stop must be strings of one character or more: got ''\.$"),
         ({"prompt": "xyz"}, r"'x' at position 0"),
         ({"tokenizer": ByteTokenizer()}, r"^tokenizer must be the model's: it has vocab_size=256"),
-        ({"length": 10**14}, r"^length must be at most 10,000,000 tokens: got 100,000,000,000,000\.$"),
+        (
+            {"length": 10**14},
+            r"^length must be at most 10,000,000 tokens: got 100,000,000,000,000\.$",
+        ),
     ],
 )
 @pytest.mark.parametrize("write", [generate, stream])
