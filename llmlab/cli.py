@@ -9,10 +9,13 @@ import argparse
 import importlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from llmlab import __version__
 from llmlab.commands.reporting import (
@@ -35,13 +38,30 @@ start here:
   llmlab exercises
 
 Each command has its own help: llmlab train --help
-Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted, 143 terminated.
 LLMLAB_CACHE sets where fetched texts are kept; LLMLAB_DEBUG=1 shows tracebacks.
 """
 
 
+def program() -> NoReturn:
+    """The command as a program of its own, which every Ctrl-C ends in a sentence."""
+    signal.signal(signal.SIGINT, _interrupt)
+    sys.exit(main())
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """The first Ctrl-C; another, while that takes its course, ends the program at once."""
+    signal.signal(signal.SIGINT, _end_at_once)
+    raise KeyboardInterrupt
+
+
+def _end_at_once(number: int, frame: FrameType | None) -> None:
+    os.write(2, b"\nInterrupted.\n")  # print may be at work already
+    os._exit(EXIT_INTERRUPTED)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code, and raises nothing."""
+    """Run the command line and return the exit code; after SIGTERM, raise SystemExit with 143."""
     print_anything()
     try:
         with nullcontext() if first_of_machine() else redirect_stderr(io.StringIO()):

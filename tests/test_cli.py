@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import signal
 import subprocess
@@ -164,13 +163,13 @@ def test_force_puts_the_old_run_back_if_the_new_one_never_starts(
     assert cli.main(["info", str(folder)]) == 0
 
 
-def interrupt_at(step: int, monkeypatch) -> None:
+def interrupt_at(step: int, monkeypatch, number: int = signal.SIGINT) -> None:
     """Let the next training be interrupted, as by Ctrl-C, when it asks for the batch of a step."""
     real = training.RandomWindows.__getitem__
 
     def interrupted(self, index: int):
         if index == step:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(number)
         return real(self, index)
 
     monkeypatch.setattr(training.RandomWindows, "__getitem__", interrupted)
@@ -201,6 +200,42 @@ def test_ctrl_c_before_training_leaves_nothing(corpus: Path, tmp_path, monkeypat
     assert cli.main(train(corpus, tmp_path / "runs" / "run")) == 130
     assert capsys.readouterr().err.endswith("Interrupted.\n")
     assert names(tmp_path) == []
+
+
+INTERRUPTED_TWICE = """
+import signal, sys
+from llmlab import cli
+
+def interrupted(*arguments):
+    signal.raise_signal(signal.SIGINT)
+
+cli.importlib.import_module = interrupted  # while PyTorch is imported
+setattr({where}, {name!r}, interrupted)
+sys.argv = ["llmlab", "info", "run"]
+cli.program()
+"""
+
+
+@pytest.mark.parametrize(("where", "name"), [("cli", "say"), ("sys", "exit")])
+def test_two_quick_ctrl_c_end_in_a_sentence(where: str, name: str):
+    code = INTERRUPTED_TWICE.format(where=where, name=name)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+    assert done.stderr.endswith("\nInterrupted.\n")
+
+
+def test_sigterm_saves_and_ends_with_its_status(run: Path, corpus: Path, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        interrupt_at(2, patch, signal.SIGTERM)
+        with pytest.raises(SystemExit) as ended:
+            cli.main(train(corpus, folder))
+    assert ended.value.code == 143
+    assert names(folder) == ["data.json", "run.jsonl", "step-000002", "tokenizer.json"]
+    assert cli.main(["resume", str(folder)]) == 0
+    weights = [(f / "step-000004" / "model.safetensors").read_bytes() for f in (run, folder)]
+    assert weights[0] == weights[1]
 
 
 def test_resuming_a_finished_run_changes_nothing(run: Path, capsys):

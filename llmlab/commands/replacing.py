@@ -127,6 +127,8 @@ def _folders(path: Path, pattern: str) -> list[Path]:
 
 def _own_entries(path: Path) -> list[Path]:
     """What llmlab wrote in a folder, by its content: others use such names too."""
+    if not path.is_dir():  # moved or deleted while it was trained in
+        return []
     cut_short = {
         entry
         for name, beginning in _BEGINNINGS.items()

@@ -126,11 +126,13 @@ def test_seeds_make_the_text():
 
 def test_generating_leaves_global_randomness_and_the_model_alone():
     model = gpt(dropout=0.5).train()
+    model.blocks[0].eval()
+    modes = [module.training for module in model.modules()]
     torch.manual_seed(3)
     before = torch.get_rng_state()
     text = generate(model, TOKENIZER, "a", 20)
     assert torch.equal(torch.get_rng_state(), before)
-    assert model.training
+    assert [module.training for module in model.modules()] == modes
     assert text == generate(model.eval(), TOKENIZER, "a", 20)  # no dropout while it wrote
 
 
