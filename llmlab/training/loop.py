@@ -36,7 +36,11 @@ class TrainingDiverged(RuntimeError):
 
 
 class Loop:
-    """The moving parts of one run: what is done, what is measured but not yet recorded."""
+    """The moving parts of one run: what is done, what is measured but not yet recorded.
+
+    ``pending`` are results of steps that may still be on the device, ``waiting`` lines of the
+    record that may get the columns of an evaluation. An interruption costs neither.
+    """
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class Loop:
         self.record: RecordWriter | None = None
         self.steps_per_fetch = _steps_per_fetch(stepper.device)
         self.pending: list[StepResult] = []
+        self.waiting: list[dict[str, Any]] = []
         self.done = self.tokens = 0
         self.saved: int | None = None
         self.seconds = self.clock = 0.0
@@ -122,7 +127,8 @@ class Loop:
             self.pending.append(result)
             self.done += 1
         if self._fetch_is_due():
-            lines = self._collect()
+            with interrupts_held():
+                self.waiting = lines = self._collect()
             self._evaluate_into(lines)
             self._call_back(lines)
             if self._is_due(self.config.checkpoint_every):
@@ -181,7 +187,7 @@ class Loop:
         try:
             if self._is_due(self.config.evaluate_every):
                 lines[-1].update(self._evaluate(taken=lines[-1]))
-        finally:  # an interrupted evaluation must not cost the lines of the steps
+        finally:  # an evaluation that fails must not cost the lines of the steps
             self._publish(lines)
 
     def _evaluate(self, taken: Collection[str] = ()) -> dict[str, float]:
@@ -200,9 +206,11 @@ class Loop:
 
     def _publish(self, lines: list[dict[str, Any]]) -> None:
         self._require_folder()
-        self.run.lines.extend(lines)
-        if self.record is not None:
-            self.record.write(lines)
+        with interrupts_held():
+            self.run.lines.extend(lines)
+            if self.record is not None:
+                self.record.write(lines)
+            self.waiting = []
         for line in lines:
             self.progress.update(line)
 
@@ -250,8 +258,8 @@ class Loop:
             )
 
     def _stop_early(self) -> None:
-        if self.pending:
-            self._publish(self._collect())
+        if lines := self.waiting + self._collect():
+            self._publish(lines)
         self._save()
         self.run.interrupted = True
         if self.record is not None:

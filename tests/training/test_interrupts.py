@@ -8,6 +8,7 @@ import torch
 
 from llmlab.training import Run, causal_loss, latest_checkpoint, load_weights, resume, train
 from llmlab.training.interrupts import Terminated, interrupts_held, termination_interrupts
+from llmlab.training.loop import Loop
 from llmlab.training.step import Stepper
 
 
@@ -91,6 +92,29 @@ def test_ctrl_c_during_an_evaluation_keeps_the_lines(bigram, batches, make_confi
     run = train(bigram, batches, causal_loss, config, **options)
     assert run.interrupted
     assert [line["step"] for line in Run.load(tmp_path / "run.jsonl").lines] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("where", ["_collect", "_evaluate_into", "_publish"])
+@pytest.mark.parametrize("after", [False, True])
+def test_ctrl_c_between_a_step_and_its_line_costs_neither(
+    bigram, batches, make_config, tmp_path, monkeypatch, where, after
+):
+    original, calls = getattr(Loop, where), []
+
+    def interrupted(loop, *arguments):
+        calls.append(1)
+        if len(calls) == 3 and not after:
+            press_ctrl_c()
+        result = original(loop, *arguments)
+        if len(calls) == 3 and after:
+            press_ctrl_c()
+        return result
+
+    monkeypatch.setattr(Loop, where, interrupted)
+    run = train(bigram, batches, causal_loss, make_config(6), folder=tmp_path, progress=False)
+    assert run.interrupted
+    assert latest_checkpoint(tmp_path).name == f"step-00000{run.step}"
+    assert [line["step"] for line in Run.load(tmp_path / "run.jsonl").lines] == [1, 2, 3]
 
 
 def test_ctrl_c_before_the_first_step(bigram, batches, make_config):
