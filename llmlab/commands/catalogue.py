@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import tokenize
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,8 +102,14 @@ def check_exercise(arguments: argparse.Namespace) -> int:
 
 
 def _read_python(file: Path) -> str:
-    """A program in the encoding that Python would read it in: UTF-8, unless it says otherwise."""
+    """A program in the encoding that Python reads: UTF-8, unless it says otherwise.
+
+    What Windows PowerShell redirects to a file is UTF-16.
+    """
+    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     try:
+        if file.read_bytes().startswith(marks):
+            return file.read_text(encoding="utf-16")
         with tokenize.open(file) as text:
             return text.read()
     except (SyntaxError, UnicodeDecodeError) as error:

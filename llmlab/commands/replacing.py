@@ -8,7 +8,6 @@ or back, it is ``.moving-*``, and all that is in it belongs outside. The folder 
 from __future__ import annotations
 
 import contextlib
-import json
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from llmlab.training import CheckpointError, latest_checkpoint
 from llmlab.training.checkpoints import is_ours, remove_checkpoint
 from llmlab.training.lock import LOCK_NAME, locked
 from llmlab.training.manifest import CHECKPOINT_NAME
-from llmlab.training.records import RECORD_BEGINNING, RECORD_NAME
+from llmlab.training.records import RECORD_BEGINNING, RECORD_NAME, is_record
 
 
 @contextlib.contextmanager
@@ -158,16 +157,8 @@ def _is_tokenizer(path: Path) -> bool:
         return False
 
 
-def _is_record(path: Path) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return {"format", "train", "model"} <= json.loads(file.readline()).keys()
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
 _REPLACED, _MOVING = ".replaced-????????", ".moving-????????"
-_FILES = {"data.json": _is_data, "tokenizer.json": _is_tokenizer, RECORD_NAME: _is_record}
+_FILES = {"data.json": _is_data, "tokenizer.json": _is_tokenizer, RECORD_NAME: is_record}
 _BEGINNINGS = {
     "data.json": b'{"corpus": ',
     "tokenizer.json": b'{"kind": ',

@@ -15,7 +15,7 @@ from llmlab.training.checkpoints import (
     remove_unfinished_checkpoints,
 )
 from llmlab.training.distributed import SingleProcess
-from llmlab.training.records import RECORD_BEGINNING, RECORD_NAME
+from llmlab.training.records import RECORD_BEGINNING, RECORD_NAME, is_record
 
 LOCK_NAME = ".lock"
 
@@ -72,6 +72,12 @@ def _check_new(folder: Path) -> None:
     if latest_checkpoint(folder) is not None:
         raise CheckpointError(
             f"folder {folder} already holds a run; continue it with resume, or choose another."
+        )
+    record = folder / RECORD_NAME
+    if record.exists() and not is_record(record):
+        raise CheckpointError(
+            f"folder {folder} must hold no {RECORD_NAME} but that of a run: choose another, or "
+            "move that away."
         )
 
 

@@ -206,6 +206,15 @@ def _records_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "records"
 
 
+def is_record(path: Path) -> bool:
+    """Whether a file begins with the header of a record; others call their files so too."""
+    try:
+        with open(path, "rb") as file:
+            return {"format", "train", "model"} <= json.loads(file.readline()).keys()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
 class RecordWriter:
     """Appends lines to a record on disk as they come, so that a killed run keeps them."""
 

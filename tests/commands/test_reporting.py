@@ -82,6 +82,7 @@ def test_standard_output_may_be_a_notebooks_or_missing(monkeypatch):
     [
         ("utf-8", ""),
         ("utf-8-sig", ""),
+        ("utf-16", ""),
         ("latin-1", "# -*- coding: latin-1 -*-\n"),
     ],
 )
@@ -94,7 +95,7 @@ def test_answers_are_read_as_python_reads_them(encoding: str, mark: str, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "content", [SOFTMAX.encode("utf-16"), b"x = '\xff'\n" * 400, b"# coding: klingon\n"]
+    "content", [SOFTMAX.encode("utf-16")[:-1], b"x = '\xff'\n" * 400, b"# coding: klingon\n"]
 )
 def test_answers_that_are_no_text_are_named(content: bytes, tmp_path, capsys):
     answer = tmp_path / "answer.py"

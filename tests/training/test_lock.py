@@ -96,3 +96,11 @@ def test_what_kills_left_is_swept_and_nothing_else(
     (tmp_path / ".writing-qrstuvwx" / "model.safetensors").write_bytes(b"half")
     resume(tmp_path, batches, causal_loss, model=make_bigram(), **QUIET)
     assert sorted(os.listdir(tmp_path)) == sorted([*mine, "run.jsonl", "step-000002"])
+
+
+def test_somebody_elses_record_is_not_written_over(bigram, batches, make_config, tmp_path):
+    (tmp_path / "run.jsonl").write_text('{"lap": 1, "seconds": 61}\n')
+    with pytest.raises(CheckpointError, match=r"must hold no run\.jsonl but that of a run"):
+        train(bigram, batches, causal_loss, make_config(2), folder=tmp_path, **QUIET)
+    assert os.listdir(tmp_path) == ["run.jsonl"]
+    assert (tmp_path / "run.jsonl").read_text() == '{"lap": 1, "seconds": 61}\n'
