@@ -17,7 +17,7 @@ from llmlab.training.checkpoints import (
 from llmlab.training.distributed import SingleProcess
 from llmlab.training.records import RECORD_BEGINNING, RECORD_NAME, is_record
 
-LOCK_NAME = ".lock"
+LOCK_NAME = ".llmlab-lock"  # a name that nobody else gives: locking empties the file
 
 
 @contextmanager
