@@ -45,7 +45,8 @@ LLMLAB_CACHE sets where fetched texts are kept; LLMLAB_DEBUG=1 shows tracebacks.
 
 def program() -> NoReturn:
     """The command as a program of its own, which every Ctrl-C ends in a sentence."""
-    signal.signal(signal.SIGINT, _interrupt)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in a shell's background
+        signal.signal(signal.SIGINT, _interrupt)
     sys.exit(main())
 
 

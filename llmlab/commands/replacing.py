@@ -17,7 +17,7 @@ from llmlab.commands.reporting import UsageError, command_line
 from llmlab.data import load_tokenizer
 from llmlab.files import unfinished
 from llmlab.training import CheckpointError, latest_checkpoint
-from llmlab.training.checkpoints import is_ours, remove_checkpoint
+from llmlab.training.checkpoint_folders import is_ours, remove_checkpoint
 from llmlab.training.lock import LOCK_NAME, locked
 from llmlab.training.manifest import CHECKPOINT_NAME
 from llmlab.training.records import RECORD_BEGINNING, RECORD_NAME, is_record

@@ -11,7 +11,8 @@ from typing import Any
 from torch import nn
 
 from llmlab.models import describe_model
-from llmlab.training.checkpoints import CheckpointError, read_training
+from llmlab.training.checkpoints import read_training
+from llmlab.training.manifest import CheckpointError
 from llmlab.training.nested import fingerprint
 from llmlab.training.records import RECORD_NAME, Run
 from llmlab.training.wrappers import unwrapped

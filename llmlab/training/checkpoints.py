@@ -13,11 +13,9 @@ ones removed. Nothing is ever unpickled, so opening a stranger's checkpoint runs
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -32,12 +30,16 @@ from torch import Tensor, nn
 
 from llmlab.files import sync_file, sync_folder
 from llmlab.models import build, config_from_dict, describe_model
+from llmlab.training.checkpoint_folders import (
+    UNFINISHED,
+    find_checkpoint,
+    free_name,
+    remove_all_but,
+)
 from llmlab.training.manifest import (
-    CHECKPOINT_NAME,
     MANIFEST,
     CheckpointError,
     describe_files,
-    read_json,
     read_manifest,
     read_object,
     read_tensors,
@@ -46,8 +48,6 @@ from llmlab.training.manifest import (
 )
 from llmlab.training.wrappers import plain_name, unwrapped
 
-_UNFINISHED = re.compile(r"\.writing-\w{8}")
-_PARTS = ("model.safetensors", "config.json", "optimizer.safetensors", "training.json", MANIFEST)
 _STATE = {"step", "tokens", "seconds", "scaler", "run", "batches"}  # of the loop, in training.json
 
 Read = TypeVar("Read")
@@ -99,10 +99,10 @@ def save_checkpoint(
     temporary = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+        temporary = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
         os.chmod(temporary, 0o755)  # mkdtemp lets only the owner in
         _write_parts(temporary, model, step, optimizer, training, body)
-        target = folder / _free_name(folder, step)
+        target = folder / free_name(folder, step)
         os.rename(temporary, target)
         sync_folder(folder)
     except (OSError, SafetensorError) as error:
@@ -111,17 +111,8 @@ def save_checkpoint(
     finally:
         if temporary is not None and temporary.exists():
             shutil.rmtree(temporary, ignore_errors=True)
-    _remove_all_but(target)
+    remove_all_but(target)
     return target
-
-
-def latest_checkpoint(folder: str | Path) -> Path | None:
-    """Return the newest complete checkpoint inside ``folder``, or None."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        return None
-    found = [(key, path) for path in folder.iterdir() if (key := _order(path)) is not None]
-    return max(found)[1] if found else None
 
 
 def load_model(folder: str | Path) -> nn.Module:
@@ -232,21 +223,6 @@ def read_training(checkpoint: Path) -> dict[str, Any]:
     return state
 
 
-def find_checkpoint(folder: str | Path) -> Path:
-    """Return ``folder`` if it is a checkpoint, else the newest one in it.
-
-    Raises CheckpointError if there is none.
-    """
-    folder = Path(folder)
-    if (folder / MANIFEST).is_file():
-        return folder
-    checkpoint = latest_checkpoint(folder)
-    if checkpoint is None:
-        what = "has no checkpoint" if folder.is_dir() else "is not a folder"
-        raise CheckpointError(f"{folder} {what}; give the folder that a training wrote.")
-    return checkpoint
-
-
 def _write_parts(
     target: Path,
     model: nn.Module,
@@ -298,61 +274,3 @@ def _hash(weights: dict[str, Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-def _order(path: Path) -> tuple[int, int] | None:
-    match = CHECKPOINT_NAME.fullmatch(path.name)
-    if match is None or not (path / MANIFEST).is_file():
-        return None
-    return int(match[1]), int(match[2] or 1)
-
-
-def _free_name(folder: Path, step: int) -> str:
-    # A step saved twice gets a suffix: replacing a folder in one go is not possible.
-    name, serial = f"step-{step:06d}", 1
-    while (folder / name).exists():
-        serial += 1
-        name = f"step-{step:06d}-{serial}"
-    return name
-
-
-def is_ours(folder: Path) -> bool:
-    """Whether a folder is a checkpoint, whole or cut short by a kill, with nothing else in it.
-
-    Others name folders ``step-100`` too.
-    """
-    if any(path.name not in _PARTS for path in folder.iterdir()):
-        return False
-    if _UNFINISHED.fullmatch(folder.name):
-        return True
-    try:
-        return CHECKPOINT_NAME.fullmatch(folder.name) is not None and (
-            {"format", "step", "files"} <= read_json(folder / MANIFEST).keys()
-        )
-    except CheckpointError:
-        return False
-
-
-def remove_checkpoint(folder: Path) -> None:
-    """Remove a checkpoint; the manifest goes last, so that a kill leaves what is known as ours."""
-    with contextlib.suppress(OSError):  # as on Windows, where another program may read it
-        for name in _PARTS:
-            (folder / name).unlink(missing_ok=True)
-        folder.rmdir()
-
-
-def remove_unfinished_checkpoints(folder: Path) -> None:
-    """Remove what kills have left of checkpoints that were being written."""
-    for path in folder.iterdir():
-        if _UNFINISHED.fullmatch(path.name) and _is_removable(path):
-            remove_checkpoint(path)
-
-
-def _remove_all_but(kept: Path) -> None:
-    for path in kept.parent.iterdir():
-        if path != kept and _is_removable(path):
-            remove_checkpoint(path)
-
-
-def _is_removable(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink() and is_ours(path)

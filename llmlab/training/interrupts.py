@@ -49,7 +49,9 @@ def termination_interrupts() -> Iterator[None]:
 def interrupts_noted() -> Iterator[list[int]]:
     """Inside, the signals that arrive are only noted, in the list that is yielded."""
     noted: list[int] = []
-    with handled((signal.SIGINT, *_unhandled()), lambda number, _: noted.append(number)):
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as in a shell's background
+    numbers = _unhandled() if ignored else (signal.SIGINT, *_unhandled())
+    with handled(numbers, lambda number, _: noted.append(number)):
         yield noted
 
 

@@ -9,12 +9,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from llmlab.files import unfinished
-from llmlab.training.checkpoints import (
-    CheckpointError,
-    latest_checkpoint,
-    remove_unfinished_checkpoints,
-)
+from llmlab.training.checkpoint_folders import latest_checkpoint, remove_unfinished_checkpoints
 from llmlab.training.distributed import SingleProcess
+from llmlab.training.manifest import CheckpointError
 from llmlab.training.records import RECORD_BEGINNING, RECORD_NAME, is_record
 
 LOCK_NAME = ".llmlab-lock"  # a name that nobody else gives: locking empties the file

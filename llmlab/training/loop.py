@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from llmlab.models.modes import evaluating
-from llmlab.training.checkpoints import Body, CheckpointError, save_checkpoint
+from llmlab.training.checkpoints import Body, save_checkpoint
 from llmlab.training.interrupts import EXIT_TERMINATED, Terminated, interrupts_held
+from llmlab.training.manifest import CheckpointError
 from llmlab.training.nested import fingerprint
 from llmlab.training.progress import Progress
 from llmlab.training.records import RECORD_NAME, RecordWriter, Run, check_columns

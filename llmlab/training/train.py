@@ -16,18 +16,13 @@ from llmlab import __version__
 from llmlab.device import choose_device
 from llmlab.models import describe_model
 from llmlab.training.begun import Begun
-from llmlab.training.checkpoints import (
-    Body,
-    build_model,
-    fill,
-    find_checkpoint,
-    read_body,
-    read_tensors,
-)
+from llmlab.training.checkpoint_folders import find_checkpoint
+from llmlab.training.checkpoints import Body, build_model, fill, read_body
 from llmlab.training.config import TrainConfig
 from llmlab.training.distributed import SingleProcess, choose_parallel
 from llmlab.training.lock import one_training
 from llmlab.training.loop import Callback, Evaluate, Loop
+from llmlab.training.manifest import read_tensors
 from llmlab.training.optimizers import trainable
 from llmlab.training.records import Run
 from llmlab.training.seeds import set_seed

@@ -16,7 +16,8 @@ from llmlab.training import (
     save_checkpoint,
     train,
 )
-from llmlab.training.checkpoints import find_checkpoint, read_tensors
+from llmlab.training.checkpoint_folders import find_checkpoint
+from llmlab.training.manifest import read_tensors
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import torch
 from llmlab import cli
 from llmlab.models import Block, FeedForward, MultiHeadAttention
 from llmlab.training import Run, choose_parallel
-from llmlab.training.checkpoints import find_checkpoint
+from llmlab.training.checkpoint_folders import find_checkpoint
 from llmlab.training.distributed.tensor import check_divisible
 from llmlab.training.presets import cpu
 
