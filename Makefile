@@ -1,5 +1,6 @@
 # make book   build the website          make serve   look at it
-# make test   run every check            make clean   remove what the build made
+# make test   run every check            make lab     open the chapters in Jupyter
+# make clean  remove what the build made
 #
 # The same steps without make are in README.md.
 
@@ -9,7 +10,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: book serve test clean
+.PHONY: book serve test lab clean
 .DEFAULT_GOAL := book
 
 book: $(VENV)/.installed
@@ -23,6 +24,9 @@ serve: $(VENV)/.installed
 test: $(VENV)/.installed
 	@$(BIN)/python tests/run.py
 
+lab: $(VENV)/.lab
+	@$(BIN)/python -m jupyterlab notebooks
+
 clean:
 	rm -rf _build book/_generated book/claims.md book/_ext/node_modules .pytest_cache .ruff_cache
 	find llmlab tests book benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -33,6 +37,13 @@ $(VENV)/.installed: requirements.txt pyproject.toml setup.py | $(VENV)/bin/pytho
 	@echo "Installing the pinned packages into $(VENV)"
 	@$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What JupyterLab needs beside the pinned packages is added; those stay as they are.
+$(VENV)/.lab: $(VENV)/.installed
+	@echo "Installing JupyterLab into $(VENV)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --constraint requirements.txt \
+	    --no-build-isolation -e '.[lab]'
 	@touch $@
 
 # The first Python of 3.11 or newer; PYTHON=/path/to/python chooses another.

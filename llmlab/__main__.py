@@ -1,8 +1,6 @@
 """``python -m llmlab`` is the ``llmlab`` command."""
 
-import sys
-
-from llmlab.cli import main
+from llmlab.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -20,6 +20,12 @@ def check_integers(least: int, **values: int) -> None:
             )
 
 
+def check_seed(seed: int) -> None:
+    """A seed is an integer that PyTorch's generators take, 0 to 2⁶⁴ - 1."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 64:
+        raise ValueError(f"seed must be an integer from 0 to 2**64 - 1: got seed={seed!r}.")
+
+
 def check_numbers(**values: float) -> None:
     """Every value is a finite number of at least 0."""
     for name, value in values.items():

@@ -9,10 +9,13 @@ import argparse
 import importlib
 import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from llmlab import __version__
 from llmlab.commands.reporting import (
@@ -22,6 +25,7 @@ from llmlab.commands.reporting import (
     UsageError,
     complain,
     first_of_machine,
+    print_anything,
     say,
 )
 
@@ -34,13 +38,32 @@ start here:
   llmlab exercises
 
 Each command has its own help: llmlab train --help
-Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted, 143 terminated.
 LLMLAB_CACHE sets where fetched texts are kept; LLMLAB_DEBUG=1 shows tracebacks.
 """
 
 
+def program() -> NoReturn:
+    """The command as a program of its own, which every Ctrl-C ends in a sentence."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in a shell's background
+        signal.signal(signal.SIGINT, _interrupt)
+    sys.exit(main())
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """The first Ctrl-C; another, while that takes its course, ends the program at once."""
+    signal.signal(signal.SIGINT, _end_at_once)
+    raise KeyboardInterrupt
+
+
+def _end_at_once(number: int, frame: FrameType | None) -> None:
+    os.write(2, b"\nInterrupted.\n")  # print may be at work already
+    os._exit(EXIT_INTERRUPTED)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code, and raises nothing."""
+    """Run the command line and return the exit code; after SIGTERM, raise SystemExit with 143."""
+    print_anything()
     try:
         with nullcontext() if first_of_machine() else redirect_stderr(io.StringIO()):
             arguments = build_parser().parse_args(argv)
@@ -126,17 +149,22 @@ def _add_train(commands) -> None:
         "--corpus", help="a name from `llmlab data`, a text file, or a folder of them"
     )
     parser.add_argument("--tokenizer", choices=["char", "byte", "bpe"], help="how text is cut")
-    parser.add_argument("--vocab-size", type=int, metavar="V", help="tokens a bpe tokenizer learns")
+    parser.add_argument(
+        "--vocab-size",
+        type=_up_to(1_000_000),
+        metavar="V",
+        help="tokens a bpe tokenizer learns",
+    )
     sizes = parser.add_argument_group("sizes (the preset's unless given)")
-    for name, metavar, text in (
-        ("--steps", "N", "optimizer steps"),
-        ("--batch-size", "B", "windows of text a step"),
-        ("--context", "T", "tokens the model can look back on"),
-        ("--layers", "L", "blocks"),
-        ("--heads", "H", "attention heads a block"),
-        ("--width", "D", "numbers that stand for a token; heads must divide it"),
+    for name, most, metavar, text in (
+        ("--steps", 1_000_000_000, "N", "optimizer steps"),
+        ("--batch-size", 1_000_000, "B", "windows of text a step"),
+        ("--context", 1_000_000, "T", "tokens the model can look back on"),
+        ("--layers", 1_000, "L", "blocks"),
+        ("--heads", 10_000, "H", "attention heads a block"),
+        ("--width", 1_000_000, "D", "numbers that stand for a token; heads must divide it"),
     ):
-        sizes.add_argument(name, type=int, metavar=metavar, help=text)
+        sizes.add_argument(name, type=_up_to(most), metavar=metavar, help=text)
     sizes.add_argument("--learning-rate", type=float, metavar="RATE", help="peak learning rate")
     sizes.add_argument(
         "--position", help="learned, sinusoidal, rotary, alibi or none: how order is told"
@@ -268,6 +296,18 @@ def _add_exercises(commands) -> None:
     )
     check.add_argument("id", metavar="ID", help="as in `llmlab exercises`")
     check.add_argument("file", metavar="FILE", help="Python file with the answer")
+
+
+def _up_to(most: int) -> Callable[[str], int]:
+    """Reads a count. What is far beyond every use is refused before anybody waits for it."""
+
+    def count(text: str) -> int:
+        number = int(text)
+        if number > most:
+            raise argparse.ArgumentTypeError(f"must be at most {most:,}: got {number:,}")
+        return number
+
+    return count
 
 
 def _add_parallel(parser: argparse.ArgumentParser) -> None:

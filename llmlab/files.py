@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -34,6 +35,22 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.unlink(temporary)
         raise
     sync_folder(path.parent)
+
+
+def unfinished(path: Path, beginning: bytes) -> list[Path]:
+    """What kills have left of earlier attempts to write a file atomically.
+
+    Others may use such names, so only a file counts that has the ``beginning`` which all versions
+    of this one have, or as much of it as there was time for. Raises OSError.
+    """
+    name = re.compile(rf"\.{re.escape(path.name)}-\w{{8}}")
+    found = (other for other in path.parent.iterdir() if name.fullmatch(other.name))
+    return [other for other in found if other.is_file() and _begins(other, beginning)]
+
+
+def _begins(path: Path, text: bytes) -> bool:
+    with open(path, "rb") as file:
+        return text.startswith(file.read(len(text)))
 
 
 def sync_file(path: Path) -> None:

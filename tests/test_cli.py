@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -163,13 +163,13 @@ def test_force_puts_the_old_run_back_if_the_new_one_never_starts(
     assert cli.main(["info", str(folder)]) == 0
 
 
-def interrupt_at(step: int, monkeypatch) -> None:
+def interrupt_at(step: int, monkeypatch, number: int = signal.SIGINT) -> None:
     """Let the next training be interrupted, as by Ctrl-C, when it asks for the batch of a step."""
     real = training.RandomWindows.__getitem__
 
     def interrupted(self, index: int):
         if index == step:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(number)
         return real(self, index)
 
     monkeypatch.setattr(training.RandomWindows, "__getitem__", interrupted)
@@ -200,6 +200,42 @@ def test_ctrl_c_before_training_leaves_nothing(corpus: Path, tmp_path, monkeypat
     assert cli.main(train(corpus, tmp_path / "runs" / "run")) == 130
     assert capsys.readouterr().err.endswith("Interrupted.\n")
     assert names(tmp_path) == []
+
+
+INTERRUPTED_TWICE = """
+import signal, sys
+from llmlab import cli
+
+def interrupted(*arguments):
+    signal.raise_signal(signal.SIGINT)
+
+cli.importlib.import_module = interrupted  # while PyTorch is imported
+setattr({where}, {name!r}, interrupted)
+sys.argv = ["llmlab", "info", "run"]
+cli.program()
+"""
+
+
+@pytest.mark.parametrize(("where", "name"), [("cli", "say"), ("sys", "exit")])
+def test_two_quick_ctrl_c_end_in_a_sentence(where: str, name: str):
+    code = INTERRUPTED_TWICE.format(where=where, name=name)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+    assert done.stderr.endswith("\nInterrupted.\n")
+
+
+def test_sigterm_saves_and_ends_with_its_status(run: Path, corpus: Path, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        interrupt_at(2, patch, signal.SIGTERM)
+        with pytest.raises(SystemExit) as ended:
+            cli.main(train(corpus, folder))
+    assert ended.value.code == 143
+    assert names(folder) == ["data.json", "run.jsonl", "step-000002", "tokenizer.json"]
+    assert cli.main(["resume", str(folder)]) == 0
+    weights = [(f / "step-000004" / "model.safetensors").read_bytes() for f in (run, folder)]
+    assert weights[0] == weights[1]
 
 
 def test_resuming_a_finished_run_changes_nothing(run: Path, capsys):
@@ -347,3 +383,85 @@ def test_a_reader_that_leaves_early_is_no_error(run: Path):
     shown = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert shown.stdout.splitlines()[-1].endswith("0")
     assert shown.stderr == ""
+
+
+def advised(shown: str) -> list[list[str]]:
+    """The words of every command that was advised, as a shell reads them."""
+    lines = [line.split("Go on with:")[-1].strip() for line in shown.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("llmlab ")]
+
+
+@pytest.mark.parametrize("name", ["my  run", "it's a run", "-run", "$HOME"])
+def test_advice_can_be_followed_whatever_the_folder_is_called(
+    name: str, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    Path("poem.txt").write_text("- 'so much'\n" * 40)
+    options = ["--corpus=poem.txt", f"--out={name}", "--steps=3", *TINY]
+    assert cli.main(["train", *options]) == 0
+    commands = advised(capsys.readouterr().out)
+    assert [command[0] for command in commands] == ["generate", "info", "evaluate"]
+    assert "--prompt=- 'so much'" in commands[0]
+    assert [cli.main(command) for command in commands] == [0, 0, 0]
+    capsys.readouterr()
+    assert cli.main(["train", *options]) == 2
+    advice = capsys.readouterr().err.split("`")[1]
+    assert cli.main(shlex.split(advice)[1:]) == 0
+    with monkeypatch.context() as patch:
+        interrupt_at(2, patch)
+        assert cli.main(["train", *options, "--force"]) == 130
+    (again,) = advised(capsys.readouterr().err)
+    assert cli.main(again) == 0
+
+
+def test_a_text_without_a_newline(tmp_path, capsys):
+    (tmp_path / "poem.txt").write_text("so much depends upon a red wheel barrow " * 20)
+    folder = tmp_path / "run"
+    assert cli.main(train(tmp_path / "poem.txt", folder)) == 0
+    assert "It writes:" in capsys.readouterr().out
+    assert cli.main(["generate", str(folder), "--length=9", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["text"]) == 9
+
+
+def test_the_prompt_advised_is_of_characters_that_the_model_knows(tmp_path, capsys):
+    (tmp_path / "words.txt").write_text("\n".join(f"{'ab' * (i % 40)}c{i}" for i in range(90)))
+    assert cli.main(train(tmp_path / "words.txt", tmp_path / "run")) == 0
+    generate, *_ = advised(capsys.readouterr().out)
+    assert generate[-1]
+    assert cli.main(generate) == 0
+
+
+@pytest.mark.parametrize("corpus_option", [".", "../notes"])
+def test_a_run_inside_its_corpus_is_no_part_of_it(corpus_option: str, tmp_path, monkeypatch):
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "a.txt").write_text(TEXT)
+    monkeypatch.chdir(notes)
+    options = ["--steps=4", "--seed=2", *TINY]
+    with monkeypatch.context() as patch:
+        interrupt_at(2, patch)
+        assert cli.main(["train", f"--corpus={corpus_option}", *options]) == 130
+    run = notes / "runs" / "notes-cpu"
+    assert cli.main(["resume", str(run)]) == 0
+    assert cli.main(["evaluate", str(run)]) == 0
+    assert cli.main(["train", "--corpus=.", "--out=runs/b", *options]) == 0
+    prints = [json.loads((f / "data.json").read_text()) for f in (run, notes / "runs" / "b")]
+    assert prints[0] == prints[1]
+
+
+@pytest.mark.parametrize("out", [".", "poems"])
+def test_a_run_is_not_mixed_with_the_texts_it_learns_from(out: str, tmp_path, monkeypatch, capsys):
+    (tmp_path / "poems").mkdir()
+    (tmp_path / "poems" / "a.txt").write_text(TEXT)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["train", "--corpus=.", f"--out={out}", "--force", "--steps=4", *TINY]) == 2
+    assert f"--out {out} must hold no text of --corpus ." in capsys.readouterr().err
+    assert names(tmp_path) == ["poems"]
+    assert names(tmp_path / "poems") == ["a.txt"]
+
+
+def test_a_corpus_by_name_is_not_a_folder_of_that_name(tmp_path, monkeypatch):
+    (tmp_path / "shakespeare").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert training._resolvable("shakespeare") == "shakespeare"
+    assert training._resolvable("poems") == str(tmp_path / "poems")

@@ -109,7 +109,8 @@ def test_package_ranges_accept_the_pins(root: Path) -> None:
     extras = project["optional-dependencies"].values()
     for text in [*project["dependencies"], *(text for extra in extras for text in extra)]:
         wanted = Requirement(text)
-        assert wanted.specifier.contains(pins[wanted.name.lower()]), text
+        pin = pins.get(wanted.name.lower())  # what no check needs, as JupyterLab, is its own pin
+        assert wanted.specifier.contains(pin) if pin else f"{wanted.name}==" in text, text
 
 
 def test_nothing_names_a_registry_host(root: Path) -> None:

@@ -71,6 +71,7 @@ def measure(task) -> Iterator[dict]:
 
 def _memory(config: GPTConfig, batch_size: int, device: torch.device) -> dict[str, int]:
     parts = memory_estimate(config, batch_size)
+    del parts["holes"]  # those of main memory
     return {
         "peak bytes": peak_memory(device),
         "predicted bytes, activations in float32": sum(parts.values()),

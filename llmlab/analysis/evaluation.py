@@ -16,6 +16,7 @@ from torch import nn
 
 from llmlab.checks import check_causal, check_sizes
 from llmlab.data.batches import IGNORE, Batch, SequentialWindows
+from llmlab.models.modes import evaluating
 
 
 class Evaluation(NamedTuple):
@@ -96,17 +97,13 @@ def validation(
 def _total_loss(model: nn.Module, batches: Iterable[Batch]) -> tuple[float, int]:
     """Sum of the losses in nats, and the number of tokens predicted."""
     device = next(model.parameters()).device
-    training = model.training
-    model.eval()
     nats, count = 0.0, 0
-    try:
+    with evaluating(model):
         for inputs, targets in batches:
             logits = model(inputs.to(device)).float().flatten(0, 1)
             targets = targets.to(device).flatten()
             nats += F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="sum").item()
             count += int((targets != IGNORE).sum())
-    finally:
-        model.train(training)
     return nats, count
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import codecs
+import tokenize
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,18 +88,34 @@ def show_exercise(arguments: argparse.Namespace) -> int:
 
 def check_exercise(arguments: argparse.Namespace) -> int:
     """Grade a file; exit code 0 if it passes."""
-    from llmlab.exercises import grade_source
+    from llmlab.exercises import check_source
 
     exercise, file = _exercise(arguments.id), Path(arguments.file)
     if not file.is_file():
         raise UsageError(f"FILE must be a Python file with your answer: {file} is none.")
-    with usage_errors():  # UnicodeDecodeError is a ValueError
-        verdict = grade_source(exercise.id, file.read_text(encoding="utf-8"))
+    verdict = check_source(exercise.id, _read_python(file))
     if arguments.json:
         print_json(verdict.to_dict())
     else:
         print(verdict)
     return 0 if verdict.passed else 1
+
+
+def _read_python(file: Path) -> str:
+    """A program in the encoding that Python reads: UTF-8, unless it says otherwise.
+
+    What Windows PowerShell redirects to a file is UTF-16.
+    """
+    marks = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    try:
+        if file.read_bytes().startswith(marks):
+            return file.read_text(encoding="utf-16")
+        with tokenize.open(file) as text:
+            return text.read()
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"FILE must be UTF-8 text, as Python is: {file} is not ({error})."
+        ) from None
 
 
 def _corpora_of(artifact: str) -> list[str]:

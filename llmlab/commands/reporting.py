@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
+import math
 import os
 import re
+import shlex
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -31,6 +37,26 @@ def usage_errors(**options: str) -> Iterator[None]:
         for argument, option in options.items():
             text = re.sub(rf"\b{argument}\b", option, text)
         raise UsageError(text) from error
+
+
+def print_anything() -> None:
+    """Let standard output take every character, whatever encoding the console has.
+
+    A terminal is shown what it cannot draw as ``\\u2713``. A file or a pipe gets UTF-8, which is
+    how every command reads files, so that what one wrote another reads back.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not a notebook's, nor none at all
+        encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def command_line(*words: str | Path) -> str:
+    """A command to be copied into the shell of this system, with words quoted where they must be.
+
+    A path that begins with a dash would be taken for an option.
+    """
+    texts = [f".{os.sep}{w}" if isinstance(w, Path) and str(w)[0] == "-" else str(w) for w in words]
+    return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)
 
 
 def say(text: str = "") -> None:
@@ -59,8 +85,11 @@ def complain(command: str, error: BaseException) -> None:
 
 
 def print_json(result: dict | list) -> None:
-    """The result for machines: one JSON value on standard output."""
-    print(json.dumps(result, ensure_ascii=False))
+    """The result for machines: one JSON value on standard output, in ASCII.
+
+    JSON knows neither NaN nor infinity; they become null.
+    """
+    print(json.dumps(_finite(result), allow_nan=False))
 
 
 def print_table(rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
@@ -85,10 +114,18 @@ def sentence(error: BaseException) -> str:
         return "out of memory: try a smaller --batch-size, --context or --width."
     if _left_alone(error):
         return "another process of this run has stopped."
-    text = " ".join(str(error).split())
+    text = " ".join(line.strip() for line in str(error).splitlines())  # paths keep their spaces
     if isinstance(error, (ValueError, TypeError, RuntimeError, UsageError)) and text:
         return text
     return f"unexpected {type(error).__name__}: {text} (LLMLAB_DEBUG=1 shows where)."
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _left_alone(error: BaseException) -> bool:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from llmlab.analysis import check_memory, validation
-from llmlab.commands.reporting import EXIT_INTERRUPTED, print_json, say, usage_errors
-from llmlab.commands.run_folder import (
-    Data,
-    RunFolder,
-    check_free,
-    claimed,
-    fingerprint,
-    write_inputs,
+from llmlab.commands.inputs import Data, fingerprint, write_inputs
+from llmlab.commands.replacing import check_free, claimed
+from llmlab.commands.reporting import (
+    EXIT_INTERRUPTED,
+    UsageError,
+    command_line,
+    print_json,
+    say,
+    usage_errors,
 )
+from llmlab.commands.run_folder import RunFolder
 from llmlab.commands.text import evaluate_corpus, print_evaluation
 from llmlab.data import (
     BPETokenizer,
@@ -27,6 +28,7 @@ from llmlab.data import (
     Corpus,
     RandomWindows,
     Tokenizer,
+    corpus_names,
     load_corpus,
 )
 from llmlab.device import choose_device
@@ -51,6 +53,7 @@ def train_model(arguments: argparse.Namespace) -> int:
     folder = arguments.out or Path("runs") / f"{Path(corpus.name).stem}-{recipe.name}"
     if parallel.is_main_process:
         check_free(folder, arguments.force)
+    _check_apart(folder, recipe.corpus, corpus)
     say(f"Reading {corpus.name}: {len(corpus):,} characters. {corpus.credit}".rstrip())
     with usage_errors(batch_size="--batch-size"):
         tokenizer = _tokenizer(recipe, corpus, parts[0])
@@ -155,13 +158,26 @@ def _tokenizer(recipe: Preset, corpus: Corpus, training: Corpus) -> Tokenizer:
 def _inputs(data: Data, tokenizer: Tokenizer, parts: tuple[Corpus, Corpus]) -> tuple:
     training, held_back = (tokenizer.encode(part.text) for part in parts)
     batches = RandomWindows(training, data.context, data.batch_size, data.seed)
+    if len(held_back) < 2:
+        raise ValueError(
+            f"corpus must be long enough to hold 2 tokens back: a tenth of it is {len(held_back)}."
+        )
     return batches, validation(held_back, data.context, limit=_GLANCE_TOKENS)
 
 
 def _resolvable(corpus: str) -> str:
     """A corpus's name, or its path as it can be found from any folder."""
-    path = Path(corpus).expanduser()
-    return str(path.resolve()) if path.exists() else corpus
+    return corpus if corpus in corpus_names() else str(Path(corpus).expanduser().resolve())
+
+
+def _check_apart(folder: Path, name_or_path: str, corpus: Corpus) -> None:
+    """Refuse a run among the texts it learns from: they would be taken for a part of it."""
+    root = Path(_resolvable(name_or_path))
+    texts = (root / document.title for document in corpus.documents)
+    if root.is_dir() and any(text.is_relative_to(folder.resolve()) for text in texts):
+        raise UsageError(
+            f"--out {folder} must hold no text of --corpus {name_or_path}: choose another folder."
+        )
 
 
 def _report(
@@ -176,10 +192,10 @@ def _report(
     """Say how it went, what the model knows and writes, and what to do next."""
     if not speaks:
         return EXIT_INTERRUPTED if run.interrupted else 0
-    again = f"llmlab resume {folder}"
     if run.interrupted:
         if as_json:
             print_json({"folder": str(folder), "interrupted": True, "step": run.step})
+        again = command_line("llmlab", "resume", folder)
         say(f"Stopped at step {run.step:,} of {run.config.steps:,}. Go on with:  {again}")
         return EXIT_INTERRUPTED
     say("Measuring on all of the text that was held back ...")
@@ -195,9 +211,10 @@ def _report(
     print_evaluation(evaluation)
     print(f"\nIt writes:\n{sample}\n")
     print("Next:")
-    print(f"  llmlab generate {folder} --prompt {shlex.quote(_typical_line(held_back.text))}")
-    print(f"  llmlab info {folder}")
-    print(f"  llmlab evaluate {folder}")
+    line = _typical_line(held_back.text)
+    prompt = [f"--prompt={line}"] if line.startswith("-") else ["--prompt", line]
+    for words in (["generate", folder, *prompt], ["info", folder], ["evaluate", folder]):
+        print(f"  {command_line('llmlab', *words)}")
     return 0
 
 
@@ -205,4 +222,5 @@ def _typical_line(text: str) -> str:
     """A short line that the text often has, such as the name of a speaker: a prompt to try."""
     short = Counter(line for line in text.splitlines() if 3 < len(line) < 30)
     (line, count), *_ = short.most_common(1) or [("", 0)]
-    return line if count > 1 else " ".join(text.split()[1:4])
+    words = 3 if " " in text else 1  # the model may not know what stands between them
+    return line if count > 1 else " ".join(text.split()[1 : 1 + words])

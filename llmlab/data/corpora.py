@@ -25,6 +25,8 @@ __all__ = [
 SEPARATOR = "\n\n"
 """What stands between two documents in :attr:`Corpus.text`."""
 
+LARGEST = 250_000_000  # bytes: text and tokens are held in memory, ten to thirty times as many
+
 
 @dataclass(frozen=True)
 class Document:
@@ -143,11 +145,12 @@ def corpus_artifact(name: str) -> Artifact:
 def load_corpus(name_or_path: str | Path) -> Corpus:
     """A corpus by name, or any UTF-8 text file, or every text file of a folder.
 
-    A folder is read recursively in sorted order; hidden files and files that are not text are
-    passed over.
+    A folder is read recursively in sorted order; hidden files, files that are not text and the
+    folders of runs are passed over.
 
     Raises:
-        ValueError: neither a name nor a path; an empty file or folder; a file that is not text.
+        ValueError: neither a name nor a path; an empty file or folder; a file that is not text;
+            more than ``LARGEST`` bytes.
         ArtifactError: a named corpus could not be fetched.
     """
     if str(name_or_path) in _BUILT_IN:
@@ -157,6 +160,7 @@ def load_corpus(name_or_path: str | Path) -> Corpus:
     if str(name_or_path) and os.path.isdir(path):
         return _load_folder(path)
     if os.path.isfile(path):
+        _check_size(path, path.stat().st_size)
         return Corpus(path.name, (Document(path.name, _read_text(path)),))
     raise ValueError(
         f"name_or_path must be one of {', '.join(_BUILT_IN)}, or an existing text file or "
@@ -172,17 +176,57 @@ def _load_built_in(name: str) -> Corpus:
 
 
 def _load_folder(folder: Path) -> Corpus:
-    documents = []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        if path.is_file() and not any(part.startswith(".") for part in name.parts):
-            try:
-                documents.append(Document(name.as_posix(), _read_text(path)))
-            except ValueError:  # empty or binary: a picture beside the text is no reason to stop
-                continue
+    whole = folder.resolve()
+    if whole == whole.parent:
+        raise ValueError(f"folder must be one of texts: {folder} is all of a disk.")
+    documents, size = [], 0
+    for path in _files(folder):
+        if not path.is_file() or _is_binary(path):
+            continue
+        _check_size(folder, size := size + path.stat().st_size)
+        try:
+            text = _read_text(path)
+        except ValueError:  # empty or binary: a picture beside the text is no reason to stop
+            continue
+        documents.append(Document(path.relative_to(folder).as_posix(), text))
     if not documents:
         raise ValueError(f"folder must hold at least one text file: {folder} holds none.")
-    return Corpus(folder.resolve().name, tuple(documents))
+    return Corpus(whole.name, tuple(documents))
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every file below a folder that is neither hidden nor of a run, in order."""
+    found = []
+    for place, folders, files in os.walk(folder):
+        if Path(place) != folder and _is_run(Path(place)):
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place, name) for name in files if not name.startswith(".")]
+    return sorted(found)
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a run is written here: files that are no text to learn from, and grow meanwhile."""
+    beginnings = {"data.json": b'{"corpus": ', "run.jsonl": b'{"format": '}
+    return any(
+        os.path.isfile(folder / name) and _beginning(folder / name).startswith(beginning)
+        for name, beginning in beginnings.items()
+    )
+
+
+def _is_binary(path: Path) -> bool:
+    return b"\0" in _beginning(path)
+
+
+def _beginning(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(8192)
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > LARGEST:
+        raise ValueError(f"corpus must have at most {LARGEST:,} bytes of text: {path} has more.")
 
 
 def _read_text(path: Path) -> str:

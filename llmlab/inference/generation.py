@@ -23,6 +23,9 @@ from llmlab.inference.linear import QuickProducts
 from llmlab.inference.sampling import Sampling, choose, control_repetition
 from llmlab.inference.writer import TextWriter
 from llmlab.models import KeyValueCache
+from llmlab.models.modes import evaluating
+
+LONGEST = 10_000_000  # tokens at once: hours of writing, and what a slip of the hand would ask for
 
 
 def generate(
@@ -40,7 +43,8 @@ def generate(
     Args:
         model: a causal language model, tokens (B, T) to logits (B, T, V).
         tokenizer: the one the model was trained with.
-        prompt: text to continue; "" starts from a newline. The prompt is not in what is returned.
+        prompt: text to continue; "" starts from a newline, or where the tokenizer has none from its
+            first token. The prompt is not in what is returned.
         length: tokens to write, 0 or more.
         sampling: how each token is chosen, and the seed; by default from the model's own
             distribution.
@@ -154,11 +158,8 @@ class NextLogits:
     def _read(self, tokens: torch.Tensor, **cache: KeyValueCache) -> torch.Tensor:
         if not self._model.training:
             return self._last_logits(tokens, **cache)
-        self._model.eval()  # a sample taken in the middle of training must not see dropout
-        try:
+        with evaluating(self._model):  # a sample in the middle of training must not see dropout
             return self._last_logits(tokens, **cache)
-        finally:
-            self._model.train()
 
     def _last_logits(self, tokens: torch.Tensor, **cache: KeyValueCache) -> torch.Tensor:
         if not hasattr(self._model, "features"):
@@ -190,6 +191,8 @@ def _continue(
     """Each row's new token, step by step; None while a row is in its prompt, or has finished."""
     if length != int(length) or length < 0:
         raise ValueError(f"length must be a whole number of tokens, 0 or more: got {length}.")
+    if length > LONGEST:
+        raise ValueError(f"length must be at most {LONGEST:,} tokens: got {length:,}.")
     check_causal(model)
     generators = [torch.Generator().manual_seed(seed) for seed in sampling.seeds(len(rows))]
     return _steps(NextLogits(model, use_cache), rows, int(length), sampling, generators)
@@ -233,7 +236,5 @@ def _encode(model: nn.Module, tokenizer, text: str) -> list[int]:
         return tokenizer.encode(text)
     try:
         return tokenizer.encode("\n")
-    except ValueError:
-        raise ValueError(
-            "prompt must not be empty: this tokenizer has no newline to start from."
-        ) from None
+    except ValueError:  # of a text without lines
+        return [0]

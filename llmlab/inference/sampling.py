@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
+from llmlab.checks import check_seed
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -52,9 +54,8 @@ class Sampling:
                 "repetition_penalty must be a finite number above 0 (1 is off): "
                 f"got {self.repetition_penalty}."
             )
-        seeds = self.seed if isinstance(self.seed, Sequence) else [self.seed]
-        if not all(isinstance(seed, int) for seed in seeds):
-            raise ValueError(f"seed must be an integer, or one for each prompt: got {self.seed!r}.")
+        for seed in self.seed if isinstance(self.seed, Sequence) else [self.seed]:
+            check_seed(seed)
 
     def seeds(self, rows: int) -> list[int]:
         """The seed of each of so many prompts.
@@ -78,12 +79,13 @@ def next_token_probabilities(logits: torch.Tensor, sampling: Sampling = Sampling
     top-k keeps exactly k.
 
     Raises:
-        ValueError: if the logits hold NaN.
+        ValueError: if the largest logit is NaN or infinite.
     """
     temperature, top_k, top_p = sampling.temperature, sampling.top_k, sampling.top_p
-    _check_numbers(logits)
+    largest = logits.amax(dim=-1, keepdim=True)
+    _check_largest(largest)
     # Taking the largest logit off first keeps tiny temperatures from overflowing.
-    logits = logits.double() - logits.amax(dim=-1, keepdim=True)
+    logits = logits.double() - largest
     if temperature == 0:
         top_k = 1
     else:
@@ -119,11 +121,11 @@ def choose(logits: torch.Tensor, sampling: Sampling, uniforms: Sequence[float]) 
     At temperature 0 it is the first of the largest logits, and no distribution is worked out.
 
     Raises:
-        ValueError: if the logits hold NaN.
+        ValueError: if the largest logit is NaN or infinite.
     """
     if sampling.temperature == 0:
         largest, tokens = logits.max(dim=-1)  # NaN, if there is one; of equal ones the first
-        _check_numbers(largest)
+        _check_largest(largest)
         return tokens
     return draw(next_token_probabilities(logits, sampling), uniforms)
 
@@ -164,13 +166,26 @@ def draw(probabilities: torch.Tensor, uniforms: Sequence[float]) -> torch.Tensor
     The token is the first whose cumulative probability exceeds the number. Unlike
     ``torch.multinomial`` this takes one random number a row, so a row draws the same token in a
     batch as alone, and a change in the last bits of the logits hardly ever changes the token.
+
+    Raises:
+        ValueError: if the probabilities of a row do not add up to a finite number above 0.
     """
     cumulative = probabilities.cpu().double().cumsum(dim=-1)
-    cumulative = cumulative / cumulative[:, -1:]
+    total = cumulative[:, -1:]
+    if not (total.isfinite() & (total > 0)).all():
+        raise ValueError(
+            f"probabilities must add up to a finite number above 0: got {total.flatten().tolist()}."
+        )
+    cumulative = cumulative / total
     points = torch.tensor(uniforms, dtype=torch.float64).unsqueeze(1)
     return torch.searchsorted(cumulative, points, right=True).squeeze(1)
 
 
-def _check_numbers(logits: torch.Tensor) -> None:
-    if logits.isnan().any():
-        raise ValueError("logits must be numbers: got NaN, so the model's weights are broken.")
+def _check_largest(largest: torch.Tensor) -> None:
+    """A smaller one may be -inf, as where a token must not be drawn."""
+    wrong = largest[~largest.isfinite()]
+    if len(wrong):
+        raise ValueError(
+            f"logits must have a finite number as their largest: got {wrong[0].item()}; the "
+            "model's weights are broken, or the repetition_penalty is extreme."
+        )

@@ -4,17 +4,12 @@
 function and the batches alone; so will everything else in the book that learns.
 """
 
-from llmlab.training.checkpoints import (
-    Body,
-    CheckpointError,
-    latest_checkpoint,
-    load_model,
-    load_weights,
-    save_checkpoint,
-)
+from llmlab.training.checkpoint_folders import latest_checkpoint
+from llmlab.training.checkpoints import Body, load_model, load_weights, save_checkpoint
 from llmlab.training.config import TrainConfig
 from llmlab.training.distributed import choose_parallel
 from llmlab.training.loop import TrainingDiverged
+from llmlab.training.manifest import CheckpointError
 from llmlab.training.objectives import causal_loss, masked_loss
 from llmlab.training.presets import PRESETS, Preset, preset
 from llmlab.training.records import RecordError, Run, recorded_figures, recorded_runs

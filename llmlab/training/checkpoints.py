@@ -5,7 +5,7 @@
 - ``model.safetensors``: the weights,
 - ``config.json``: the model's configuration, from which it is built again,
 - ``optimizer.safetensors`` and ``training.json``: what resuming needs (absent for a model alone),
-- ``manifest.json``: step, version, and the size and SHA-256 of the tensor files.
+- ``manifest.json``: format, step, version, and the size and SHA-256 of every other file.
 
 A checkpoint is written under a hidden name, forced to the disk, and renamed; only then are older
 ones removed. Nothing is ever unpickled, so opening a stranger's checkpoint runs none of their code.
@@ -16,31 +16,41 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from llmlab import __version__
 from llmlab.files import sync_file, sync_folder
 from llmlab.models import build, config_from_dict, describe_model
+from llmlab.training.checkpoint_folders import (
+    UNFINISHED,
+    find_checkpoint,
+    free_name,
+    remove_all_but,
+)
+from llmlab.training.manifest import (
+    MANIFEST,
+    CheckpointError,
+    describe_files,
+    read_manifest,
+    read_object,
+    read_tensors,
+    verify,
+    verify_tokenizer,
+)
+from llmlab.training.wrappers import plain_name, unwrapped
 
-_NAME = re.compile(r"step-(\d+)(?:-(\d+))?")
+_STATE = {"step", "tokens", "seconds", "scaler", "run", "batches"}  # of the loop, in training.json
 
-
-# Raised when a checkpoint's contents change their meaning: 2 holds queries, keys and values apart.
-FORMAT = 2
-
-
-class CheckpointError(ValueError):
-    """A checkpoint is missing, damaged, does not fit its model, or cannot be written."""
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -89,10 +99,10 @@ def save_checkpoint(
     temporary = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+        temporary = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder))
         os.chmod(temporary, 0o755)  # mkdtemp lets only the owner in
         _write_parts(temporary, model, step, optimizer, training, body)
-        target = folder / _free_name(folder, step)
+        target = folder / free_name(folder, step)
         os.rename(temporary, target)
         sync_folder(folder)
     except (OSError, SafetensorError) as error:
@@ -101,17 +111,8 @@ def save_checkpoint(
     finally:
         if temporary is not None and temporary.exists():
             shutil.rmtree(temporary, ignore_errors=True)
-    _remove_all_but(target)
+    remove_all_but(target)
     return target
-
-
-def latest_checkpoint(folder: str | Path) -> Path | None:
-    """Return the newest complete checkpoint inside ``folder``, or None."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        return None
-    found = [(key, path) for path in folder.iterdir() if (key := _order(path)) is not None]
-    return max(found)[1] if found else None
 
 
 def load_model(folder: str | Path) -> nn.Module:
@@ -119,29 +120,10 @@ def load_model(folder: str | Path) -> nn.Module:
 
     ``folder`` is the folder given to ``train`` or ``save_checkpoint``, or one checkpoint in it.
 
-    Raises CheckpointError if there is no checkpoint, if it is truncated or otherwise damaged, or if
-    the configuration does not match the weights.
+    Raises CheckpointError if there is no checkpoint, if it is truncated or otherwise damaged, if
+    the configuration does not match the weights, or if the tokenizer beside it is another.
     """
-    checkpoint = find_checkpoint(folder)
-    body = read_body(checkpoint)
-    if body is not None:
-        raise CheckpointError(
-            f"{checkpoint} holds only what was trained on the body {body.name!r}: build that model "
-            "and use load_weights(model, folder)."
-        )
-    content = read_json(checkpoint / "config.json")
-    if content.get("model") is None:
-        raise CheckpointError(
-            f"{checkpoint} holds the weights of a model without a configuration "
-            f"({content.get('class')}); build it yourself and use load_weights(model, folder)."
-        )
-    try:
-        model = build(config_from_dict(content))
-    except (TypeError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{checkpoint / 'config.json'} does not describe a model: {error}"
-        ) from error
-    return load_weights(model, checkpoint)
+    return _read_newest(folder, lambda checkpoint: fill(build_model(checkpoint), checkpoint)).eval()
 
 
 def load_weights(model: nn.Module, folder: str | Path) -> nn.Module:
@@ -149,10 +131,49 @@ def load_weights(model: nn.Module, folder: str | Path) -> nn.Module:
 
     A checkpoint that holds only what was trained wants a model with the weights of its body.
 
-    Raises CheckpointError if a weight is missing, left over or of another shape, or if the body is
-    another; then the model is unchanged.
+    Raises CheckpointError if a weight is missing, left over or of another shape, or if the body or
+    the tokenizer is another; then the model is unchanged.
     """
-    checkpoint = find_checkpoint(folder)
+    return _read_newest(folder, lambda checkpoint: fill(model, checkpoint)).eval()
+
+
+def _read_newest(folder: str | Path, read: Callable[[Path], Read]) -> Read:
+    """Read the newest checkpoint; a training may replace it meanwhile: then the newer one."""
+    while True:
+        checkpoint = find_checkpoint(folder)
+        try:
+            return read(checkpoint)
+        except CheckpointError:
+            if find_checkpoint(folder) == checkpoint:
+                raise
+
+
+def build_model(checkpoint: Path) -> nn.Module:
+    """The model that a checkpoint describes, newly initialised; raises as ``load_model`` does."""
+    body = read_body(checkpoint)
+    if body is not None:
+        raise CheckpointError(
+            f"{checkpoint} holds only what was trained on the body {body.name!r}: build that model "
+            "and use load_weights(model, folder)."
+        )
+    content = read_object(checkpoint, "config.json")
+    if content.get("model") is None:
+        raise CheckpointError(
+            f"{checkpoint} holds the weights of a model without a configuration "
+            f"({content.get('class')}); build it yourself and use load_weights(model, folder)."
+        )
+    try:
+        return build(config_from_dict(content))
+    except (TypeError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{checkpoint / 'config.json'} does not describe a model: {error}"
+        ) from error
+
+
+def fill(model: nn.Module, checkpoint: Path) -> nn.Module:
+    """Load the weights of a checkpoint, and leave the mode; raises as ``load_weights`` does."""
+    verify(checkpoint, "config.json")
+    verify_tokenizer(checkpoint)
     weights = read_tensors(checkpoint, "model.safetensors")
     own, body = _weights(model), read_body(checkpoint)
     if body is not None:
@@ -174,12 +195,12 @@ def load_weights(model: nn.Module, folder: str | Path) -> nn.Module:
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(weights[name])
-    return model.eval()
+    return model
 
 
 def read_body(checkpoint: Path) -> Body | None:
     """The body that a checkpoint's weights belong to, if it holds only what was trained."""
-    content = _manifest(checkpoint).get("body")
+    content = read_manifest(checkpoint).get("body")
     return None if content is None else Body(**content)
 
 
@@ -190,71 +211,16 @@ def read_training(checkpoint: Path) -> dict[str, Any]:
             f"{checkpoint} cannot be resumed: it holds a model, but not the state of a training "
             "whose batches depend on the step alone."
         )
-    return read_json(checkpoint / "training.json")
-
-
-def find_checkpoint(folder: str | Path) -> Path:
-    """Return ``folder`` if it is a checkpoint, else the newest one in it.
-
-    Raises CheckpointError if there is none.
-    """
-    folder = Path(folder)
-    if (folder / "manifest.json").is_file():
-        return folder
-    checkpoint = latest_checkpoint(folder)
-    if checkpoint is None:
-        what = "has no checkpoint" if folder.is_dir() else "is not a folder"
-        raise CheckpointError(f"{folder} {what}; give the folder that a training wrote.")
-    return checkpoint
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object of a checkpoint. Raises CheckpointError if it is missing or damaged."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"could not read {path}: {error.strerror}.") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path} is damaged: it is not JSON ({error}).") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path} is damaged: it is not a JSON object.")
-    return content
-
-
-def read_tensors(checkpoint: Path, name: str) -> dict[str, Tensor]:
-    """Read a tensor file of a checkpoint after comparing it with the manifest.
-
-    Raises CheckpointError if it is missing, truncated or changed.
-    """
-    path = checkpoint / name
-    expected = _manifest(checkpoint).get("files", {}).get(name)
-    if expected is None:
-        raise CheckpointError(f"{checkpoint} has no {name}; it cannot be used for this.")
-    try:
-        actual = _fingerprint(path)
-        if actual["bytes"] != expected["bytes"]:
-            raise CheckpointError(
-                f"{path} is truncated: it has {actual['bytes']:,} of {expected['bytes']:,} bytes."
-            )
-        if actual["sha256"] != expected["sha256"]:
-            raise CheckpointError(
-                f"{path} is damaged: its SHA-256 is not the one it was saved with."
-            )
-        return load_file(path)
-    except OSError as error:
-        raise CheckpointError(f"could not read {path}: {error.strerror}.") from error
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} is damaged: {error}.") from error
-
-
-def _manifest(checkpoint: Path) -> dict[str, Any]:
-    content = read_json(checkpoint / "manifest.json")
-    if content.get("format") != FORMAT:
+    state = read_object(checkpoint, "training.json")
+    if missing := sorted(_STATE - state.keys()):
         raise CheckpointError(
-            f"{checkpoint} has format {content.get('format')!r}, and this version of llmlab reads "
-            f"{FORMAT}: train again, or use llmlab {content.get('version')}, which wrote it."
+            f"{checkpoint} cannot be resumed: its training.json has no {', '.join(missing)}."
         )
-    return content
+    if state["step"] != read_manifest(checkpoint)["step"]:
+        raise CheckpointError(
+            f"{checkpoint} is damaged: its training.json is of step {state['step']}."
+        )
+    return state
 
 
 def _write_parts(
@@ -274,35 +240,32 @@ def _write_parts(
     for name, tensors in parts.items():
         contiguous = {key: tensor.detach().contiguous() for key, tensor in tensors.items()}
         save_file(contiguous, target / name, metadata={"format": "pt"})
-    objects = {"config.json": describe_model(model)}
+    _write_json(target / "config.json", describe_model(unwrapped(model)))
     if training is not None:
-        objects["training.json"] = training
-    files = {name: _fingerprint(target / name) for name in parts}
-    objects["manifest.json"] = {
-        "format": FORMAT,
-        "version": __version__,
-        "step": step,
-        "files": files,
-        **({} if body is None else {"body": asdict(body)}),
-    }
-    for name, content in objects.items():
-        (target / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        _write_json(target / "training.json", training)
+    manifest = describe_files(target, step, None if body is None else asdict(body))
+    _write_json(target / MANIFEST, manifest)
     for path in target.iterdir():
         sync_file(path)
     sync_folder(target)
 
 
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
 def _weights(model: nn.Module) -> dict[str, Tensor]:
     """Return the state with each tied tensor under its first name only."""
     first: dict[tuple, str] = {}
-    state = model.state_dict()
+    state = {plain_name(name): tensor for name, tensor in unwrapped(model).state_dict().items()}
     for name, tensor in state.items():
         first.setdefault((tensor.data_ptr(), tensor.shape, tensor.stride()), name)
     return {name: state[name] for name in first.values()}
 
 
 def _trained(model: nn.Module) -> set[str]:
-    return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    parameters = unwrapped(model).named_parameters()
+    return {plain_name(name) for name, parameter in parameters if parameter.requires_grad}
 
 
 def _hash(weights: dict[str, Tensor]) -> str:
@@ -311,34 +274,3 @@ def _hash(weights: dict[str, Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-def _fingerprint(path: Path) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
-
-
-def _order(path: Path) -> tuple[int, int] | None:
-    match = _NAME.fullmatch(path.name)
-    if match is None or not (path / "manifest.json").is_file():
-        return None
-    return int(match[1]), int(match[2] or 1)
-
-
-def _free_name(folder: Path, step: int) -> str:
-    # A step saved twice gets a suffix: replacing a folder in one go is not possible.
-    name, serial = f"step-{step:06d}", 1
-    while (folder / name).exists():
-        serial += 1
-        name = f"step-{step:06d}-{serial}"
-    return name
-
-
-def _remove_all_but(kept: Path) -> None:
-    for path in kept.parent.iterdir():
-        stale = _NAME.fullmatch(path.name) or path.name.startswith(".writing-")
-        if stale and path != kept:
-            shutil.rmtree(path, ignore_errors=True)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from llmlab.checks import check_choice, check_integers, check_numbers, check_sizes
+from llmlab.checks import check_choice, check_integers, check_numbers, check_seed, check_sizes
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 OPTIMIZERS = ("adamw", "lion", "muon")
@@ -58,10 +58,10 @@ class TrainConfig:
         check_integers(
             0,
             warmup=self.warmup,
-            seed=self.seed,
             evaluate_every=self.evaluate_every,
             checkpoint_every=self.checkpoint_every,
         )
+        check_seed(self.seed)
         check_numbers(
             learning_rate=self.learning_rate, weight_decay=self.weight_decay, clip=self.clip
         )

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from llmlab.models.modes import evaluating
 from llmlab.training.checkpoints import Body, save_checkpoint
+from llmlab.training.interrupts import EXIT_TERMINATED, Terminated, interrupts_held
+from llmlab.training.manifest import CheckpointError
+from llmlab.training.nested import fingerprint
 from llmlab.training.progress import Progress
-from llmlab.training.records import RecordWriter, Run
+from llmlab.training.records import RECORD_NAME, RecordWriter, Run, check_columns
 from llmlab.training.seeds import seed_step
 from llmlab.training.step import Stepper, StepResult
-
-RECORD_NAME = "run.jsonl"
 
 Evaluate = Callable[[nn.Module], "dict[str, float]"]
 Callback = Callable[[nn.Module, "dict[str, Any]"], None]
@@ -38,7 +37,11 @@ class TrainingDiverged(RuntimeError):
 
 
 class Loop:
-    """The moving parts of one run: what is done, what is measured but not yet recorded."""
+    """The moving parts of one run: what is done, what is measured but not yet recorded.
+
+    ``pending`` are results of steps that may still be on the device, ``waiting`` lines of the
+    record that may get the columns of an evaluation. An interruption costs neither.
+    """
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class Loop:
         self.record: RecordWriter | None = None
         self.steps_per_fetch = _steps_per_fetch(stepper.device)
         self.pending: list[StepResult] = []
+        self.waiting: list[dict[str, Any]] = []
         self.done = self.tokens = 0
         self.saved: int | None = None
         self.seconds = self.clock = 0.0
@@ -69,12 +73,16 @@ class Loop:
     ) -> Run:
         """Train from step ``done`` to the end, or to an interruption.
 
-        ``saved`` is the step of the checkpoint in the folder, None if there is none.
+        ``saved`` is the step of the checkpoint in the folder, None if there is none. Raises
+        SystemExit after SIGTERM, when all is saved.
         """
         self.done, self.tokens, self.seconds, self.saved = done, tokens, seconds, saved
-        with self.parallel.hold_interrupts() as self.stop_if_interrupted:
-            self._train()
-            self.stepper.gather().to(self.stepper.device).eval()
+        try:
+            with self.parallel.hold_interrupts() as self.stop_if_interrupted:
+                self._train()
+                self.stepper.gather().to(self.stepper.device).eval()
+        except Terminated:
+            raise SystemExit(EXIT_TERMINATED) from None
         return self.run
 
     def _train(self) -> None:
@@ -83,10 +91,13 @@ class Loop:
             self._begin()
             while self.done < self.config.steps:
                 self._step()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             with interrupts_held(forget=True):
                 self._stop_early()
             outcome = "interrupted after"
+            if isinstance(stop, Terminated):
+                outcome = "terminated after"
+                raise
         finally:
             self.stepper.clear()
             self.model.eval()
@@ -117,7 +128,8 @@ class Loop:
             self.pending.append(result)
             self.done += 1
         if self._fetch_is_due():
-            lines = self._collect()
+            with interrupts_held():
+                self.waiting = lines = self._collect()
             self._evaluate_into(lines)
             self._call_back(lines)
             if self._is_due(self.config.checkpoint_every):
@@ -175,22 +187,31 @@ class Loop:
         """Add the evaluated columns to the last line if it is time to; record all lines."""
         try:
             if self._is_due(self.config.evaluate_every):
-                lines[-1].update(self._evaluate())
-        finally:  # an interrupted evaluation must not cost the lines of the steps
+                lines[-1].update(self._evaluate(taken=lines[-1]))
+        finally:  # an evaluation that fails must not cost the lines of the steps
             self._publish(lines)
 
-    def _evaluate(self) -> dict[str, float]:
+    def _evaluate(self, taken: Collection[str] = ()) -> dict[str, float]:
         if self.evaluate is None:
             return {}
         seed_step(self.config.seed, self.done, self.stepper.device)
-        self.model.eval()
-        with torch.no_grad(), self.stepper.precision.autocast():
-            return dict(self.evaluate(self.model))
+        with evaluating(self.model), torch.no_grad(), self.stepper.precision.autocast():
+            columns = self.evaluate(self.model)
+        if not isinstance(columns, dict):
+            raise TypeError(
+                "evaluate must return a dictionary from names to single numbers: got "
+                f"{type(columns).__name__}."
+            )
+        check_columns("evaluate", columns, taken)
+        return {name: float(value) for name, value in columns.items()}
 
     def _publish(self, lines: list[dict[str, Any]]) -> None:
-        self.run.lines.extend(lines)
-        if self.record is not None:
-            self.record.write(lines)
+        self._require_folder()
+        with interrupts_held():
+            self.run.lines.extend(lines)
+            if self.record is not None:
+                self.record.write(lines)
+            self.waiting = []
         for line in lines:
             self.progress.update(line)
 
@@ -210,12 +231,15 @@ class Loop:
 
     def _write(self, whole: nn.Module, remembered: dict[str, Tensor]) -> None:
         if self.record is not None:
+            self._require_folder()
             self.record.sync()
         state = {
             "step": self.done,
             "tokens": self.tokens,
             "seconds": self.seconds,
             "scaler": self.stepper.scaler.state_dict(),
+            "run": self.run.header(),
+            "batches": fingerprint(self.batches[0]),
         }
         save_checkpoint(
             self.folder,
@@ -226,9 +250,17 @@ class Loop:
             body=self.body,
         )
 
+    def _require_folder(self) -> None:
+        if self.record is not None and not self.record.is_in_place():
+            raise CheckpointError(
+                f"{self.folder} was moved or deleted while it was trained in: the checkpoint of "
+                f"step {self.saved} went with it, and what was trained since, up to step "
+                f"{self.done}, is lost."
+            )
+
     def _stop_early(self) -> None:
-        if self.pending:
-            self._publish(self._collect())
+        if lines := self.waiting + self._collect():
+            self._publish(lines)
         self._save()
         self.run.interrupted = True
         if self.record is not None:
@@ -245,24 +277,5 @@ def _fetch(values: list[Any]) -> list[float]:
     tensors = [value for value in values if isinstance(value, Tensor)]
     if not tensors:
         return [float(value) for value in values]
-    fetched = iter(torch.stack([t.detach().float() for t in tensors]).tolist())
+    fetched = iter(torch.stack([t.detach().float().reshape(()) for t in tensors]).tolist())
     return [next(fetched) if isinstance(value, Tensor) else float(value) for value in values]
-
-
-@contextmanager
-def interrupts_held(forget: bool = False) -> Iterator[None]:
-    """Let a Ctrl-C that arrives inside the block take effect after it, or never (``forget``).
-
-    Python delivers signals to the main thread only, so elsewhere there is nothing to hold.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[tuple[Any, ...]] = []
-    previous = signal.signal(signal.SIGINT, lambda *arguments: held.append(arguments))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    if held and not forget and callable(previous):
-        previous(*held[0])

@@ -12,16 +12,23 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy
+from torch import Tensor
 
 from llmlab.files import write_atomically
 from llmlab.training.config import TrainConfig
 
 FORMAT = 1  # of a record's lines
+RECORD_NAME = "run.jsonl"
+RECORD_BEGINNING = b'{"format": '
+# What the loop itself writes; "event" marks lines that are no steps.
+RESERVED = ("step", "loss", "learning_rate", "gradient_norm", "tokens", "seconds", "event")
 
 
 class RecordError(ValueError):
@@ -75,7 +82,7 @@ class Run:
 
     def save(self, path: str | Path) -> None:
         """Write the record as JSON Lines: the whole file or nothing."""
-        texts = [_to_line(self._header()), *map(_to_line, self.lines)]
+        texts = [_to_line(self.header()), *map(_to_line, self.lines)]
         if self.interrupted:
             texts.append(_to_line(_INTERRUPTED))
         try:
@@ -115,10 +122,13 @@ class Run:
                 f"{path} is not a run record: its header is wrong: {error}"
             ) from error
         run.lines = [line for line in rest if "event" not in line]
+        if not all(type(line.get("step")) is int for line in run.lines):
+            raise RecordError(f"{path} is not a run record: a line does not say its step.")
         run.interrupted = any(line == _INTERRUPTED for line in rest)
         return run
 
-    def _header(self) -> dict[str, Any]:
+    def header(self) -> dict[str, Any]:
+        """The first line of the record: all but what was measured."""
         return {
             "format": FORMAT,
             "name": self.name,
@@ -130,6 +140,27 @@ class Run:
             "version": self.version,
             "torch": self.torch,
         }
+
+
+def check_columns(source: str, values: dict[str, Any], taken: Collection[str] = ()) -> None:
+    """Check what a function of the caller's adds to the lines of a record.
+
+    Raises ValueError if a name is one of the record's own or among those ``taken``, and TypeError
+    if a value is not a single number.
+    """
+    for name, value in values.items():
+        if name in RESERVED or name in taken:
+            raise ValueError(
+                f"{source} must not return {name!r}: the record has another column of that name "
+                f"(it keeps {', '.join(RESERVED)} for itself)."
+            )
+        single = isinstance(value, Tensor) and value.numel() == 1
+        if not isinstance(name, str) or not (single or isinstance(value, Real)):
+            shape = f" of shape {tuple(value.shape)}" if hasattr(value, "shape") else ""
+            raise TypeError(
+                f"{source} must return a dictionary from names to single numbers: got "
+                f"{name!r}: {type(value).__name__}{shape}."
+            )
 
 
 def recorded_runs(folder: str, name: str = "") -> list[Run]:
@@ -175,10 +206,20 @@ def _records_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "records"
 
 
+def is_record(path: Path) -> bool:
+    """Whether a file begins with the header of a record; others call their files so too."""
+    try:
+        with open(path, "rb") as file:
+            return {"format", "train", "model"} <= json.loads(file.readline()).keys()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
 class RecordWriter:
     """Appends lines to a record on disk as they come, so that a killed run keeps them."""
 
     def __init__(self, path: Path, run: Run) -> None:
+        self._path = path
         run.save(path)
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  open as long as the run
 
@@ -190,6 +231,13 @@ class RecordWriter:
     def write_interrupted(self) -> None:
         """Note that the run stopped early."""
         self.write([_INTERRUPTED])
+
+    def is_in_place(self) -> bool:
+        """Whether the file is still where it was opened, neither moved nor deleted."""
+        try:
+            return os.path.samestat(os.stat(self._path), os.fstat(self._file.fileno()))
+        except OSError:
+            return False
 
     def sync(self) -> None:
         """Wait until everything written is on the disk."""

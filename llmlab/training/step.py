@@ -15,6 +15,7 @@ from llmlab.training.distributed import SingleProcess
 from llmlab.training.nested import count_tokens, move
 from llmlab.training.optimizers import make_optimizers
 from llmlab.training.precision import choose_precision
+from llmlab.training.records import check_columns
 from llmlab.training.schedules import learning_rate, schedule_factor
 from llmlab.training.seeds import seed_step
 
@@ -64,6 +65,8 @@ class Stepper:
         self.device = self.parallel.device(config.device)
         self.precision = choose_precision(config.precision, self.device)
         self.model, self._called = self.parallel.place(model, self.device)
+        # parts that rest, such as a frozen body without its dropout, while the rest is trained
+        self._resting = [m for m in self.model.modules() if self.model.training and not m.training]
         self.optimizers = make_optimizers(self.model, config)
         self.groups = [group for each in self.optimizers for group in each.param_groups]
         self.parameters = [p for group in self.groups for p in group["params"]]
@@ -79,7 +82,7 @@ class Stepper:
         rows = [self.parallel.rows(batch) for batch in micro_batches]
         batches = [move(batch, self.device) for batch in rows]
         if not self.model.training:
-            self.model.train()
+            self._wake()
         if self._callable is None:
             self._callable = self._compiled(batches[0])
         factor = schedule_factor(self.config, step)
@@ -120,6 +123,12 @@ class Stepper:
         """Put back what ``optimizer_state`` returned, or as much of it as this process keeps."""
         self.parallel.load_optimizer_state(self.optimizers, tensors)
 
+    def _wake(self) -> None:
+        """Training mode, for all that was in it."""
+        self.model.train()
+        for module in self._resting:
+            module.training = False
+
     def _backward(self, batches: list[Any]) -> tuple[Tensor, dict[str, Any]]:
         if len(batches) * self.parallel.replicas == 1:
             with self.parallel.micro_batch(last=True):
@@ -146,6 +155,12 @@ class Stepper:
         self, shares: Tensor, losses: list[Tensor], all_metrics: list[dict[str, Any]]
     ) -> tuple[Tensor, dict[str, Any]]:
         names = list(all_metrics[0])
+        for metrics in all_metrics:
+            if metrics.keys() != all_metrics[0].keys():
+                raise ValueError(
+                    "loss_fn must return the same metrics for every batch: got "
+                    f"{', '.join(names) or 'none'}, then {', '.join(metrics) or 'none'}."
+                )
         sums = [shares.sum(), (shares * torch.stack(losses)).sum()]
         for name in names:
             sums.append(sum(s * m[name] for s, m in zip(shares, all_metrics, strict=True)))
@@ -169,6 +184,7 @@ class Stepper:
                 "loss_fn must return a loss that is a scalar tensor computed from the model's "
                 f"trainable parameters: got {_describe(loss)}."
             )
+        check_columns("loss_fn", metrics)
         return loss, dict(metrics)
 
     def _compiled(self, batch: Any) -> nn.Module:

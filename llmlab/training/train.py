@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,24 +15,19 @@ from torch import nn
 from llmlab import __version__
 from llmlab.device import choose_device
 from llmlab.models import describe_model
-from llmlab.training.checkpoints import (
-    Body,
-    CheckpointError,
-    find_checkpoint,
-    latest_checkpoint,
-    load_model,
-    load_weights,
-    read_body,
-    read_tensors,
-    read_training,
-)
+from llmlab.training.begun import Begun
+from llmlab.training.checkpoint_folders import find_checkpoint
+from llmlab.training.checkpoints import Body, build_model, fill, read_body
 from llmlab.training.config import TrainConfig
 from llmlab.training.distributed import SingleProcess, choose_parallel
-from llmlab.training.loop import RECORD_NAME, Callback, Evaluate, Loop
+from llmlab.training.lock import one_training
+from llmlab.training.loop import Callback, Evaluate, Loop
+from llmlab.training.manifest import read_tensors
 from llmlab.training.optimizers import trainable
 from llmlab.training.records import Run
 from llmlab.training.seeds import set_seed
 from llmlab.training.step import LossFunction, Stepper
+from llmlab.training.wrappers import unwrapped
 
 
 def train(
@@ -71,23 +68,22 @@ def train(
     alike; ``model`` itself is whole again at the end.
 
     Interrupting (Ctrl-C, a stopped cell) leaves the model as the last finished step left it, writes
-    a checkpoint if there is a folder, and returns the run with ``interrupted=True``.
+    a checkpoint if there is a folder, and returns the run with ``interrupted=True``. SIGTERM, which
+    schedulers send before they end a process, does the same and then raises SystemExit with the
+    status 143; a program that handles SIGTERM itself keeps its way.
 
     Raises TrainingDiverged if the loss is not finite, CheckpointError if the folder already holds a
-    run or cannot be written, ValueError or TypeError for unusable arguments.
+    run, if another process trains there, or if it cannot be written, or was moved or deleted
+    meanwhile; ValueError or TypeError for unusable arguments.
     """
     parallel = choose_parallel() if parallel is None else parallel
     _check_batches(batches, config)
     parallel.check(model, batches[0])
-    if folder is not None and latest_checkpoint(folder) is not None:
-        raise CheckpointError(
-            f"folder {folder} already holds a run; continue it with resume, or choose another."
-        )
     set_seed(config.seed)
     stepper = Stepper(model, loss_fn, config, parallel)
     run = Run(
         config,
-        model=describe_model(model),
+        model=describe_model(unwrapped(model)),
         name=name,
         parameters=sum(p.numel() for p in trainable(model).values()),
         device=parallel.describe(_device_name(stepper.device)),
@@ -95,7 +91,9 @@ def train(
         torch=torch.__version__,
     )
     frozen = Body.of(model, body) if body else None
-    return Loop(stepper, batches, run, folder, evaluate, callbacks, progress, frozen).go()
+    loop = Loop(stepper, batches, run, folder, evaluate, callbacks, progress, frozen)
+    with nullcontext() if folder is None else one_training(Path(folder), parallel, new=True):
+        return loop.go()
 
 
 def resume(
@@ -117,30 +115,38 @@ def resume(
     needed only for a class that ``llmlab.models.build`` does not know; ``device`` replaces the one
     the run began on. The number of processes and ``parallel`` need not be those of the beginning.
 
-    Raises CheckpointError if there is no usable checkpoint, or one that was written by a loop whose
-    batches do not depend on the step alone, so that going on could not repeat it.
+    SIGTERM and interrupting do what they do in ``train``.
+
+    Raises CheckpointError if there is no usable checkpoint, if it belongs to another run than the
+    record, if another process trains in the folder, or if the checkpoint was written by a loop
+    whose batches do not depend on the step alone, so that going on could not repeat it; ValueError
+    if the model or the batches are not those of the run.
     """
-    checkpoint = find_checkpoint(folder)
-    folder = checkpoint.parent if checkpoint == Path(folder) else Path(folder)
-    model = load_model(checkpoint) if model is None else load_weights(model, checkpoint)
-    state = read_training(checkpoint)
-    run = Run.load(folder / RECORD_NAME)
-    if device is None:
-        _check_device(run.config.device, folder)
-    else:
-        run.config = replace(run.config, device=device)
     parallel = choose_parallel() if parallel is None else parallel
-    _check_batches(batches, run.config)
-    parallel.check(model, batches[0])
-    run.lines = [line for line in run.lines if line["step"] <= state["step"]]
-    run.interrupted = False
-    set_seed(run.config.seed)
-    stepper = Stepper(model, loss_fn, run.config, parallel)
-    stepper.load_optimizer_state(read_tensors(checkpoint, "optimizer.safetensors"))
-    stepper.scaler.load_state_dict(state["scaler"])
-    body = read_body(checkpoint)
-    loop = Loop(stepper, batches, run, folder, evaluate, callbacks, progress, body)
-    return model, loop.go(state["step"], state["tokens"], state["seconds"], saved=state["step"])
+    place = find_checkpoint(folder).parent
+    with one_training(place, parallel, new=False):
+        begun = Begun.read(find_checkpoint(folder))
+        run, state = begun.run, begun.state
+        model = build_model(begun.checkpoint) if model is None else model
+        begun.check_model(model)
+        fill(model, begun.checkpoint)
+        if device is None:
+            _check_device(run.config.device, place)
+        else:
+            run.config = replace(run.config, device=device)
+        _check_batches(batches, run.config)
+        begun.check_batches(batches)
+        parallel.check(model, batches[0])
+        if parallel.is_main_process and (gap := begun.missing_lines()):
+            print(gap, file=sys.stderr)
+        set_seed(run.config.seed)
+        stepper = Stepper(model, loss_fn, run.config, parallel)
+        stepper.load_optimizer_state(read_tensors(begun.checkpoint, "optimizer.safetensors"))
+        stepper.scaler.load_state_dict(state["scaler"])
+        body = read_body(begun.checkpoint)
+        loop = Loop(stepper, batches, run, place, evaluate, callbacks, progress, body)
+        done = state["step"]
+        return model, loop.go(done, state["tokens"], state["seconds"], saved=done)
 
 
 def _check_batches(batches: Any, config: TrainConfig) -> None:

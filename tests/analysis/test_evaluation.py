@@ -86,10 +86,13 @@ def test_impossible_text_has_infinite_perplexity():
     assert result.loss == result.perplexity == math.inf
 
 
-def test_the_model_is_left_as_it_was():
+def test_each_part_of_the_model_is_left_in_its_mode():
     model = uniform(3).train()
+    model.resting = nn.Sequential(nn.Dropout(), nn.Dropout()).eval()
+    model.resting[1].train()
+    modes = [module.training for module in model.modules()]
     evaluate(model, [0, 1, 2])
-    assert model.training
+    assert [module.training for module in model.modules()] == modes == [True, False, False, True]
 
 
 def test_a_real_model_agrees_with_its_own_logits():

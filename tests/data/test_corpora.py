@@ -107,6 +107,38 @@ def test_loads_the_text_files_of_a_folder(tmp_path):
     assert [(d.title, d.text) for d in corpus.documents] == [("1.md", "one"), ("b/2.txt", "two")]
 
 
+def test_runs_in_the_folder_are_no_text(tmp_path):
+    (tmp_path / "poem.txt").write_text("one")
+    (tmp_path / "runs" / "new").mkdir(parents=True)
+    (tmp_path / "runs" / "new" / "data.json").write_text('{"corpus": "poem.txt"}')
+    (tmp_path / "runs" / "old" / "step-000004").mkdir(parents=True)
+    (tmp_path / "runs" / "old" / "run.jsonl").write_text('{"format": 1}\n')
+    (tmp_path / "runs" / "old" / "step-000004" / "config.json").write_text("{}")
+    (tmp_path / "runs" / "mine").mkdir()
+    (tmp_path / "runs" / "mine" / "run.jsonl").write_text("I run.")
+    assert [d.title for d in load_corpus(tmp_path).documents] == ["poem.txt", "runs/mine/run.jsonl"]
+
+
+def test_too_much_text(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpora, "LARGEST", 10)
+    (tmp_path / "1.txt").write_text("123456")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\0\0" * 10)
+    assert len(load_corpus(tmp_path)) == 6
+    (tmp_path / "2.txt").write_text("123456")
+    with pytest.raises(
+        ValueError, match=r"^corpus must have at most 10 bytes of text: .* has more"
+    ):
+        load_corpus(tmp_path)
+    (tmp_path / "2.txt").write_text("123456" * 2)
+    with pytest.raises(ValueError, match=r"^corpus must have at most 10 bytes of text: .*2\.txt"):
+        load_corpus(tmp_path / "2.txt")
+
+
+def test_all_of_a_disk_is_no_corpus():
+    with pytest.raises(ValueError, match=r"^folder must be one of texts: / is all of a disk\.$"):
+        load_corpus("/")
+
+
 @pytest.mark.parametrize("name", ["shakespear", "", "no/such/file.txt", "a" * 300, "a\0b"])
 def test_unknown_corpus(name):
     with pytest.raises(ValueError, match=r"name_or_path must be one of shakespeare, .* got"):

@@ -126,11 +126,13 @@ def test_seeds_make_the_text():
 
 def test_generating_leaves_global_randomness_and_the_model_alone():
     model = gpt(dropout=0.5).train()
+    model.blocks[0].eval()
+    modes = [module.training for module in model.modules()]
     torch.manual_seed(3)
     before = torch.get_rng_state()
     text = generate(model, TOKENIZER, "a", 20)
     assert torch.equal(torch.get_rng_state(), before)
-    assert model.training
+    assert [module.training for module in model.modules()] == modes
     assert text == generate(model.eval(), TOKENIZER, "a", 20)  # no dropout while it wrote
 
 
@@ -221,6 +223,11 @@ def test_an_empty_prompt_starts_from_a_newline():
     assert generate(model, TOKENIZER, "", 20) == generate(model, TOKENIZER, "\n", 20)
 
 
+def test_an_empty_prompt_starts_from_the_first_token_where_there_is_no_newline():
+    model, tokenizer = gpt(), CharTokenizer.train("abcdefghijkl")
+    assert generate(model, tokenizer, "", 20) == generate(model, tokenizer, "a", 20)
+
+
 def test_generated_tokens_can_be_trained_on():
     model = gpt()
     tokens = generate_tokens(model, torch.tensor([[1, 2]]), 6)
@@ -242,7 +249,10 @@ def test_the_three_ways_take_the_same_settings():
         ({"stop": ""}, r"^stop must be strings of one character or more: got ''\.$"),
         ({"prompt": "xyz"}, r"'x' at position 0"),
         ({"tokenizer": ByteTokenizer()}, r"^tokenizer must be the model's: it has vocab_size=256"),
-        ({"tokenizer": CharTokenizer.train("abcdefghijkl"), "prompt": ""}, r"^prompt must not be"),
+        (
+            {"length": 10**14},
+            r"^length must be at most 10,000,000 tokens: got 100,000,000,000,000\.$",
+        ),
     ],
 )
 @pytest.mark.parametrize("write", [generate, stream])

@@ -100,8 +100,6 @@ def test_greedy_choice_takes_the_first_of_the_largest():
     logits = torch.tensor([[0.0, 2.0, 2.0, 1.0], [3.0, 2.0, 3.0, 3.0]])
     assert choose(logits, Sampling(temperature=0), [0.9, 0.9]).tolist() == [1, 0]
     assert next_token_probabilities(logits, Sampling(0)).argmax(-1).tolist() == [1, 0]
-    with pytest.raises(ValueError, match="got NaN"):
-        choose(logits / 0 * 0, Sampling(temperature=0), [0.9, 0.9])
 
 
 def test_repetition_penalty_weakens_what_was_written_whatever_its_sign():
@@ -137,8 +135,10 @@ def test_no_repeat_ngram_never_bans_everything():
         ({"top_k": 2.5}, "^top_k must be .* got 2.5"),
         ({"top_p": 0}, r"^top_p must be None or above 0 and at most 1: got 0\.$"),
         ({"top_p": 1.1}, "^top_p must be .* got 1.1"),
-        ({"seed": 1.5}, r"^seed must be an integer, or one for each prompt: got 1\.5\.$"),
-        ({"seed": [1, "a"]}, r"^seed must be an integer, or one .* got \[1, 'a'\]\.$"),
+        ({"seed": 1.5}, r"^seed must be an integer from 0 to 2\*\*64 - 1: got seed=1\.5\.$"),
+        ({"seed": [1, "a"]}, r"^seed must be an integer from 0 to .* got seed='a'\.$"),
+        ({"seed": 2**64}, r"^seed must be .* got seed=18446744073709551616\.$"),
+        ({"seed": -1}, r"^seed must be .* got seed=-1\.$"),
     ],
 )
 def test_values_out_of_range_are_named(settings: dict, message: str):
@@ -155,6 +155,23 @@ def test_repetition_settings_out_of_range_are_named(settings: dict):
         Sampling(**settings)
 
 
-def test_broken_logits_are_refused():
-    with pytest.raises(ValueError, match=r"^logits must be numbers: got NaN"):
-        next_token_probabilities(torch.tensor([0.0, math.nan]))
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize(
+    "logits", [[0.0, math.nan], [math.inf, 0.0], [math.inf, math.inf], [-math.inf, -math.inf]]
+)
+def test_broken_logits_are_refused(logits: list[float], temperature: float):
+    rows = torch.tensor([[1.0, 2.0], logits])
+    message = rf"^logits must have a finite number as their largest: got {max(logits)}"
+    with pytest.raises(ValueError, match=message.replace("got 0.0", "got nan")):
+        choose(rows, Sampling(temperature=temperature), [0.9, 0.9])
+
+
+def test_tokens_that_are_banned_do_no_harm():
+    rows = torch.tensor([[-math.inf, 2.0, -math.inf]])
+    assert choose(rows, Sampling(), [0.999]).tolist() == [1]
+
+
+@pytest.mark.parametrize("row", [[0.0, 0.0], [math.nan, 1.0], [math.inf, 1.0]])
+def test_nothing_is_drawn_from_what_is_no_distribution(row: list[float]):
+    with pytest.raises(ValueError, match=r"^probabilities must add up to a finite number above 0"):
+        draw(torch.tensor([[0.5, 0.5], row]), [0.5, 0.5])

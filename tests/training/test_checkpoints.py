@@ -1,18 +1,22 @@
+import copy
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from llmlab.models import GPT, GPTConfig
 from llmlab.training import (
     CheckpointError,
     causal_loss,
+    checkpoints,
     latest_checkpoint,
     load_model,
     load_weights,
@@ -21,6 +25,7 @@ from llmlab.training import (
     set_seed,
     train,
 )
+from llmlab.training.wrappers import unwrapped
 
 
 @pytest.fixture
@@ -108,13 +113,17 @@ def test_a_single_changed_bit_is_noticed(saved):
         load_model(saved)
 
 
+def rewrite(checkpoint: Path, name: str, content: bytes) -> None:
+    """Change a file, and its hash with it, as only a program of ours would."""
+    (checkpoint / name).write_bytes(content)
+    manifest = json.loads((checkpoint / "manifest.json").read_text())
+    digest = hashlib.sha256(content).hexdigest()
+    manifest["files"][name] = {"bytes": len(content), "sha256": digest}
+    (checkpoint / "manifest.json").write_text(json.dumps(manifest))
+
+
 def test_a_file_that_is_not_safetensors_is_named(saved):
-    path = saved / "model.safetensors"
-    path.write_bytes(b"not tensors at all")
-    manifest = json.loads((saved / "manifest.json").read_text())
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    manifest["files"]["model.safetensors"] = {"bytes": 18, "sha256": digest}
-    (saved / "manifest.json").write_text(json.dumps(manifest))
+    rewrite(saved, "model.safetensors", b"not tensors at all")
     with pytest.raises(CheckpointError, match=r"model\.safetensors is damaged"):
         load_model(saved)
 
@@ -126,9 +135,89 @@ def test_a_missing_file_is_named(saved, name):
         load_model(saved)
 
 
+@pytest.fixture
+def trained(bigram, batches, make_config, tmp_path) -> Path:
+    """A checkpoint that can be resumed, with a tokenizer beside it."""
+    (tmp_path / "tokenizer.json").write_text('{"kind": "char", "characters": ["a", "b"]}')
+    train(bigram, batches, causal_loss, make_config(3), folder=tmp_path, progress=False)
+    return latest_checkpoint(tmp_path)
+
+
+FILES = ["model.safetensors", "config.json", "optimizer.safetensors", "training.json"]
+
+
+def test_the_manifest_has_the_hash_of_every_file(trained):
+    manifest = json.loads((trained / "manifest.json").read_text())
+    assert sorted(manifest["files"]) == sorted(["../tokenizer.json", *FILES])
+    assert {path.name for path in trained.iterdir()} == {"manifest.json", *FILES}
+
+
+@pytest.mark.parametrize("name", ["../tokenizer.json", *FILES])
+def test_a_change_of_one_byte_anywhere_is_refused(trained, make_bigram, batches, name):
+    content = bytearray((trained / name).read_bytes())
+    content[-4] ^= 1
+    (trained / name).write_bytes(content)
+    sentence = f"{Path(name).name} is (damaged: its SHA-256|not the tokenizer that the model)"
+    with pytest.raises(CheckpointError, match=sentence):
+        resume(trained.parent, batches, causal_loss, model=make_bigram(), progress=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"heads": 1}, "config.json is damaged: its SHA-256"),
+        ({"position": "rotary"}, "config.json is (truncated|damaged)"),
+    ],
+)
+def test_a_configuration_that_fits_the_weights_but_is_another_is_refused(saved, change, message):
+    content = json.loads((saved / "config.json").read_text())
+    (saved / "config.json").write_text(json.dumps(content | change, indent=1) + "\n")
+    with pytest.raises(CheckpointError, match=message):
+        load_model(saved)
+
+
+def test_a_model_without_its_tokenizer_is_loaded(trained, make_bigram):
+    (trained / "../tokenizer.json").unlink()
+    load_weights(make_bigram(), trained)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"step": 2}, r"step-000003 is damaged: its manifest is of step 2"),
+        ({"step": None}, r"manifest\.json is damaged: it is not a manifest"),
+        ({"files": []}, r"manifest\.json is damaged"),
+        ({"files": {"config.json": "abc"}}, r"manifest\.json is damaged"),
+        ({"files": {}}, r"has no (model\.safetensors|config\.json)"),
+        ({"body": "base"}, r"manifest\.json is damaged"),
+    ],
+)
+def test_a_manifest_that_is_wrong_is_refused(saved, gpt, change, message):
+    manifest = json.loads((saved / "manifest.json").read_text())
+    (saved / "manifest.json").write_text(json.dumps(manifest | change))
+    for read in (load_model, lambda folder: load_weights(gpt, folder)):
+        with pytest.raises(CheckpointError, match=message):
+            read(saved)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"step": 2}, r"step-000003 is damaged: its training\.json is of step 2"),
+        ({"seconds": ...}, r"cannot be resumed: its training\.json has no seconds"),
+    ],
+)
+def test_a_training_state_that_is_wrong_is_refused(trained, make_bigram, batches, change, message):
+    state = json.loads((trained / "training.json").read_text()) | change
+    state = {name: value for name, value in state.items() if value is not ...}
+    rewrite(trained, "training.json", json.dumps(state).encode())
+    with pytest.raises(CheckpointError, match=message):
+        resume(trained.parent, batches, causal_loss, model=make_bigram(), progress=False)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[1]", "\0"])
 def test_a_damaged_configuration_is_named(saved, content):
-    (saved / "config.json").write_text(content)
+    rewrite(saved, "config.json", content.encode())
     with pytest.raises(CheckpointError, match=r"config\.json is damaged: it is not"):
         load_model(saved)
 
@@ -146,16 +235,16 @@ def test_a_damaged_configuration_is_named(saved, content):
 )
 def test_a_configuration_that_does_not_match_its_weights_is_refused(saved, change, message):
     content = json.loads((saved / "config.json").read_text())
-    (saved / "config.json").write_text(json.dumps(content | change))
+    rewrite(saved, "config.json", json.dumps(content | change).encode())
     with pytest.raises(CheckpointError, match=message):
         load_model(saved)
 
 
-@pytest.mark.parametrize("number", [1, None, 99])
+@pytest.mark.parametrize("number", [1, 2, None, 99])
 def test_a_checkpoint_of_another_format_is_refused(gpt, saved, number):
     manifest = json.loads((saved / "manifest.json").read_text())
     (saved / "manifest.json").write_text(json.dumps(manifest | {"format": number}))
-    sentence = rf"step-000003 has format {number}, and this version of llmlab reads 2: train again"
+    sentence = rf"step-000003 has format {number}, and this version of llmlab reads 3: train again"
     for read in (load_model, lambda folder: load_weights(gpt, folder)):
         with pytest.raises(CheckpointError, match=sentence):
             read(saved)
@@ -257,6 +346,79 @@ def test_a_full_disk_during_training_keeps_what_there_was(
 
 
 def test_leftovers_of_a_killed_writer_are_cleared(gpt, saved):
-    shutil.copytree(saved, saved.parent / ".writing-abc")
+    shutil.copytree(saved, saved.parent / ".writing-abcdefgh")
     newest = save_checkpoint(saved.parent, gpt, step=5)
     assert [path.name for path in saved.parent.iterdir()] == [newest.name]
+
+
+@pytest.mark.parametrize("name", ["step-000001", "step-000009", ".writing-holidays"])
+def test_folders_of_others_that_are_named_so_are_left_alone(gpt, saved, name):
+    other = saved.parent / name
+    other.mkdir()
+    (other / "diary.txt").write_text("mine")
+    save_checkpoint(saved.parent, gpt, step=5)
+    assert (other / "diary.txt").read_text() == "mine"
+
+
+def test_a_checkpoint_that_is_replaced_while_it_is_read_gives_the_newer_one(
+    gpt, saved, monkeypatch
+):
+    """As when `llmlab generate` reads beside a training."""
+    read = checkpoints.read_tensors
+
+    def too_late(checkpoint, name):
+        monkeypatch.setattr(checkpoints, "read_tensors", read)
+        with torch.no_grad():
+            gpt.norm.weight.add_(1.0)
+        save_checkpoint(saved.parent, gpt, step=4)
+        return read(checkpoint, name)
+
+    monkeypatch.setattr(checkpoints, "read_tensors", too_late)
+    assert same(load_model(saved.parent), gpt)
+
+
+def wrapped_whole(model):
+    return torch.compile(model, backend="eager")
+
+
+def wrapped_in_part(model):
+    model.head = torch.compile(model.head, backend="eager")
+    return model
+
+
+def wrapped_twice(model):
+    return torch.compile(nn.DataParallel(model), backend="eager")
+
+
+@pytest.mark.parametrize("wrap", [wrapped_whole, wrapped_in_part, wrapped_twice, AveragedModel])
+def test_a_wrapped_model_is_saved_and_loaded_as_itself(make_bigram, tmp_path, wrap):
+    model, twin = make_bigram(), wrap(make_bigram(seed=1))
+    save_checkpoint(tmp_path / "wrapped", wrap(copy.deepcopy(model)))
+    assert same(load_weights(make_bigram(seed=1), tmp_path / "wrapped"), model)
+    save_checkpoint(tmp_path / "plain", model)
+    assert same(unwrapped(load_weights(twin, tmp_path / "plain")), model)
+
+
+def test_a_wrapped_model_keeps_its_configuration(gpt, tmp_path):
+    save_checkpoint(tmp_path, AveragedModel(gpt))
+    assert same(load_model(tmp_path), gpt)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # which torch.compile looks for itself
+@pytest.mark.parametrize("wrap", [wrapped_whole, wrapped_in_part])
+def test_a_compiled_model_is_trained_and_resumed_as_itself(
+    make_bigram, batches, make_config, tmp_path, wrap
+):
+    def stop(model, line):
+        if line["step"] == 3:
+            raise KeyboardInterrupt
+
+    config, quiet = make_config(6, groups={"head.bias": {"weight_decay": 0.0}}), {"progress": False}
+    plain = make_bigram()
+    train(plain, batches, causal_loss, config, **quiet)
+    options = {"folder": tmp_path, "callbacks": [stop]}
+    train(wrap(make_bigram()), batches, causal_loss, config, **options, **quiet)
+    shutil.copytree(tmp_path, tmp_path / "copy")
+    for folder, model in ((tmp_path, make_bigram()), (tmp_path / "copy", wrap(make_bigram()))):
+        found, _ = resume(folder, batches, causal_loss, model=model, **quiet)
+        assert same(unwrapped(found), plain)

@@ -13,7 +13,7 @@ from llmlab.training import TrainConfig
         ("steps", True, "an integer of at least 1"),
         ("warmup", -1, "an integer of at least 0"),
         ("accumulate", 0, "an integer of at least 1"),
-        ("seed", -3, "an integer of at least 0"),
+        ("seed", -3, r"an integer from 0 to 2\*\*64 - 1"),
         ("evaluate_every", -1, "an integer of at least 0"),
         ("checkpoint_every", None, "an integer of at least 0"),
         ("learning_rate", float("nan"), "a finite number"),

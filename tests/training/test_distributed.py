@@ -19,7 +19,7 @@ import torch
 from llmlab import cli
 from llmlab.models import Block, FeedForward, MultiHeadAttention
 from llmlab.training import Run, choose_parallel
-from llmlab.training.checkpoints import find_checkpoint
+from llmlab.training.checkpoint_folders import find_checkpoint
 from llmlab.training.distributed.tensor import check_divisible
 from llmlab.training.presets import cpu
 
@@ -239,18 +239,21 @@ def test_what_does_not_divide_is_one_sentence_and_leaves_nothing(
     assert not (tmp_path / "run").exists()
 
 
-def test_an_interrupted_training_keeps_its_last_step(long_run, tmp_path):
-    long_run.send_signal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_training_that_is_told_to_stop_keeps_its_last_step(long_run, tmp_path, number):
+    long_run.send_signal(number)
     _, complaints = long_run.communicate(timeout=60)
     run = Run.load(tmp_path / "run" / "run.jsonl")
     assert run.interrupted, complaints
     assert goes_on(tmp_path / "run") == run.step
 
 
-def test_the_checkpoint_serves_when_the_training_is_ended(long_run, tmp_path):
-    long_run.send_signal(signal.SIGTERM)
-    long_run.communicate(timeout=60)
-    assert goes_on(tmp_path / "run") % CHECKPOINTS == 0
+def test_what_one_process_is_told_ends_all(long_run, tmp_path):
+    _, second = workers(long_run)
+    os.kill(second, signal.SIGTERM)
+    _, complaints = long_run.communicate(timeout=60)
+    assert Run.load(tmp_path / "run" / "run.jsonl").interrupted, complaints
+    assert "exitcode  : 143" in complaints
 
 
 def test_when_one_process_is_killed_the_other_ends_and_the_checkpoint_serves(long_run, tmp_path):

@@ -1,5 +1,7 @@
 import copy
+import shutil
 
+import numpy
 import pytest
 import torch
 from torch import nn
@@ -13,6 +15,8 @@ from llmlab.training import (
     causal_loss,
     load_weights,
     masked_loss,
+    resume,
+    set_seed,
     train,
 )
 from llmlab.training.nested import count_tokens, move
@@ -245,6 +249,165 @@ def test_unusable_batches_are_refused(bigram, make_config, batches, error, messa
 def test_an_unusable_loss_is_refused(bigram, batches, make_config, result, error, message):
     with pytest.raises(error, match=message):
         train(bigram, batches, lambda model, batch: result, make_config(), progress=False)
+
+
+@pytest.mark.parametrize(
+    "name", ["step", "loss", "learning_rate", "gradient_norm", "tokens", "seconds", "event"]
+)
+def test_the_names_of_the_record_itself_are_refused(bigram, batches, make_config, name):
+    def loss_fn(model, batch):
+        return causal_loss(model, batch)[0], {name: 0.0}
+
+    before = weights(bigram)
+    with pytest.raises(ValueError, match=f"loss_fn must not return '{name}': the record has"):
+        train(bigram, batches, loss_fn, make_config(), progress=False)
+    options = {"evaluate": lambda model: {name: 0.0}, "progress": False}
+    with pytest.raises(ValueError, match=f"evaluate must not return '{name}': the record has"):
+        train(bigram, batches, causal_loss, make_config(), **options)
+    assert torch.equal(weights(bigram), before)
+
+
+def test_a_metric_is_not_written_over_by_an_evaluation(bigram, batches, make_config, tmp_path):
+    options = {"evaluate": lambda model: {"accuracy": 1.0}, "folder": tmp_path, "progress": False}
+    with pytest.raises(ValueError, match="evaluate must not return 'accuracy'"):
+        train(bigram, batches, causal_loss, make_config(2), **options)
+    run = Run.load(tmp_path / "run.jsonl")
+    assert all(line["accuracy"] < 1 for line in run.lines if line["step"] > 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("good", "'quality': str"),
+        (None, "'quality': NoneType"),
+        ([1.0], "'quality': list"),
+        (torch.zeros(3), r"'quality': Tensor of shape \(3,\)"),
+        (numpy.zeros((2, 2)), r"'quality': ndarray of shape \(2, 2\)"),
+    ],
+)
+def test_what_is_no_single_number_is_refused(bigram, batches, make_config, value, words):
+    def loss_fn(model, batch):
+        return causal_loss(model, batch)[0], {"quality": value}
+
+    sentence = f"must return a dictionary from names to single numbers: got {words}"
+    with pytest.raises(TypeError, match=f"^loss_fn {sentence}"):
+        train(bigram, batches, loss_fn, make_config(), progress=False)
+    options = {"evaluate": lambda model: {"quality": value}, "progress": False}
+    with pytest.raises(TypeError, match=f"^evaluate {sentence}"):
+        train(bigram, batches, causal_loss, make_config(), **options)
+
+
+@pytest.mark.parametrize("result", [torch.zeros(()), 0.5, None])
+def test_an_evaluation_that_is_no_dictionary_is_refused(bigram, batches, make_config, result):
+    with pytest.raises(TypeError, match=r"^evaluate must return a dictionary from names to single"):
+        train(bigram, batches, causal_loss, make_config(), evaluate=lambda model: result)
+
+
+def test_numbers_of_every_kind_are_recorded(bigram, batches, make_config, tmp_path):
+    numbers = {"a": 1, "b": numpy.float32(0.5), "c": torch.tensor([2.0]), "d": True}
+
+    def loss_fn(model, batch):
+        return causal_loss(model, batch)[0], {f"metric_{name}": x for name, x in numbers.items()}
+
+    options = {"evaluate": lambda model: numbers, "folder": tmp_path, "progress": False}
+    train(bigram, batches, loss_fn, make_config(2), **options)
+    line = Run.load(tmp_path / "run.jsonl").lines[-1]
+    for prefix in ("", "metric_"):
+        assert [line[f"{prefix}{name}"] for name in numbers] == [1.0, 0.5, 2.0, 1.0]
+
+
+def test_metrics_that_come_and_go_are_refused(bigram, batches, make_config):
+    calls = []
+
+    def loss_fn(model, batch):
+        calls.append(1)
+        return causal_loss(model, batch)[0], {} if len(calls) % 2 else {"extra": 1.0}
+
+    with pytest.raises(ValueError, match="same metrics for every batch: got none, then extra"):
+        train(bigram, batches, loss_fn, make_config(accumulate=2), progress=False)
+
+
+def move_away(folder):
+    folder.rename(folder.with_name("elsewhere"))
+
+
+def move_and_replace(folder):
+    shutil.copytree(folder, folder.with_name("copy"))
+    move_away(folder)
+    folder.with_name("copy").rename(folder)
+
+
+@pytest.mark.parametrize("lose", [shutil.rmtree, move_away, move_and_replace])
+@pytest.mark.parametrize("checkpoint_every", [0, 1, 2])
+def test_a_folder_that_is_moved_or_deleted_is_noticed(
+    bigram, batches, make_config, tmp_path, lose, checkpoint_every
+):
+    def callback(model, line):
+        if line["step"] == 3:
+            lose(tmp_path / "run")
+
+    config = make_config(6, checkpoint_every=checkpoint_every)
+    options = {"folder": tmp_path / "run", "callbacks": [callback], "progress": False}
+    saved = {0: 0, 1: 2, 2: 2}[checkpoint_every]
+    sentence = f"run was moved or deleted while it was trained in: the checkpoint of step {saved} "
+    with pytest.raises(CheckpointError, match=sentence):
+        train(bigram, batches, causal_loss, config, **options)
+    if lose is move_away:
+        assert not (tmp_path / "run").exists()
+        moved = load_weights(copy.deepcopy(bigram), tmp_path / "elsewhere")
+        assert not torch.equal(weights(moved), weights(bigram))
+
+
+class WithBody(nn.Module):
+    """A frozen body with dropout under a head that is trained."""
+
+    def __init__(self, make_bigram) -> None:
+        super().__init__()
+        self.body = make_bigram(seed=1, dropout=0.5).requires_grad_(False)
+        self.head = nn.Linear(11, 11)
+
+    def forward(self, tokens):
+        return self.head(self.body(tokens))
+
+
+def test_a_body_that_rests_is_not_woken(make_bigram, batches, make_config, tmp_path):
+    def made():
+        set_seed(2)
+        model = WithBody(make_bigram)
+        model.body.eval()
+        return model
+
+    modes = []
+
+    def loss_fn(model, batch):
+        modes.append((model.training, model.head.training, model.body.dropout.training))
+        return causal_loss(model, batch)
+
+    def stop(model, line):
+        model.eval()
+        if line["step"] == 3:
+            raise KeyboardInterrupt
+
+    quiet = {"progress": False, "evaluate": lambda model: {"validation": 1.0}}
+    config = make_config(6, evaluate_every=1)
+    whole = made()
+    train(whole, batches, loss_fn, config, **quiet)
+    options = {"folder": tmp_path, "callbacks": [stop]}
+    train(made(), batches, loss_fn, config, **options, **quiet)
+    resumed, _ = resume(tmp_path, batches, loss_fn, model=made(), **quiet)
+    assert modes == [(True, True, False)] * 12
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_a_model_that_was_loaded_for_use_is_woken_to_be_trained(bigram, batches, make_config):
+    seen = []
+
+    def loss_fn(model, batch):
+        seen.append(all(module.training for module in model.modules()))
+        return causal_loss(model, batch)
+
+    train(bigram.eval(), batches, loss_fn, make_config(2), progress=False)
+    assert seen == [True, True]
 
 
 def test_batches_of_any_shape_move_and_are_counted():

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -24,7 +23,9 @@ from torch.optim import Optimizer
 
 from llmlab.device import choose_device
 from llmlab.training.distributed.strategy import SingleProcess
+from llmlab.training.interrupts import Terminated, interrupts_noted
 from llmlab.training.nested import map_tensors
+from llmlab.training.wrappers import unwrapped
 
 PATIENCE = timedelta(minutes=10)  # with the others; one that is gone must not be waited for
 
@@ -101,21 +102,16 @@ class Processes(SingleProcess):
 
     @contextmanager
     def hold_interrupts(self) -> Iterator[Callable[[], None]]:
-        """Ctrl-C reaches processes at different moments; they stop where all have noticed."""
-        interrupted: list[int] = []
+        """Signals reach processes at different moments; they stop where all have noticed."""
+        with interrupts_noted() as noted:
 
-        def stop_together() -> None:
-            if not self.all(not interrupted):
-                raise KeyboardInterrupt
+            def stop_together() -> None:
+                strongest = torch.tensor(max(noted, default=0), device=self._device)
+                dist.all_reduce(strongest, dist.ReduceOp.MAX)
+                if number := strongest.item():
+                    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
-        if threading.current_thread() is not threading.main_thread():
             yield stop_together
-            return
-        previous = signal.signal(signal.SIGINT, lambda number, _: interrupted.append(number))
-        try:
-            yield stop_together
-        finally:
-            signal.signal(signal.SIGINT, previous)
 
     def optimizer_state(self, optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
         """What the optimizers remember, whole, by ``<parameter name>/<state name>``.
@@ -158,7 +154,7 @@ class Replicated(Processes):
 
     def place(self, model: nn.Module, device: torch.device) -> tuple[nn.Module, nn.Module]:
         """The model itself is trained, and called through the wrapper that averages."""
-        self._trained = self._model = model.to(device)
+        self._trained = self._model = unwrapped(model).to(device)
         self._wrapper = DistributedDataParallel(self._model)
         return self._model, self._wrapper
 

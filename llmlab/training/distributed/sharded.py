@@ -23,6 +23,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from llmlab.models import Block
 from llmlab.training.distributed.processes import Processes
 from llmlab.training.distributed.tensor import check_divisible, share_heads
+from llmlab.training.wrappers import unwrapped
 
 
 class Sharded(Processes):
@@ -41,7 +42,8 @@ class Sharded(Processes):
 
     def place(self, model: nn.Module, device: torch.device) -> tuple[nn.Module, nn.Module]:
         """A copy of the model is cut and trained; ``gather`` fills the model itself."""
-        self._model, self._trained = model, copy.deepcopy(model).to(device)
+        self._model = unwrapped(model)
+        self._trained = copy.deepcopy(self._model).to(device)
         sizes, names = (self.replicas, self.tensor_size), ("data", "tensor")
         self._mesh = init_device_mesh(device.type, sizes, mesh_dim_names=names)
         if self.tensor_size > 1:

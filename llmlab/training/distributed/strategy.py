@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from llmlab.device import choose_device
+from llmlab.training.interrupts import termination_interrupts
+from llmlab.training.wrappers import plain_name, unwrapped
 
 PARALLEL = ("ddp", "fsdp", "tensor")
 
@@ -48,8 +50,8 @@ class SingleProcess:
 
         The parameters of the first are what optimizers move: the model's own, or pieces of them.
         """
-        self._trained = self._model = model.to(device)
-        return self._model, self._model
+        self._trained = self._model = unwrapped(model.to(device))
+        return self._model, model
 
     def gather(self) -> nn.Module:
         """The model that was placed, with the weights as training has left them, whole."""
@@ -60,7 +62,7 @@ class SingleProcess:
 
         Every process must call it; of several, the main process alone gets the answer.
         """
-        names = {parameter: name for name, parameter in self._trained.named_parameters()}
+        names = {parameter: name for name, parameter in self._named_parameters().items()}
         return {
             f"{names[parameter]}/{key}": value
             for optimizer in optimizers
@@ -81,7 +83,7 @@ class SingleProcess:
             for group in optimizer.param_groups
             for parameter in group["params"]
         }
-        named = dict(self._trained.named_parameters())
+        named = self._named_parameters()
         for full_name, tensor in tensors.items():
             name, _, key = full_name.rpartition("/")
             parameter = named.get(name)
@@ -95,6 +97,9 @@ class SingleProcess:
     def _beside(self, parameter: Tensor, tensor: Tensor) -> Tensor:
         """Of a tensor that belongs to a whole parameter, what belongs to this process's piece."""
         return tensor
+
+    def _named_parameters(self) -> dict[str, Tensor]:
+        return {plain_name(name): tensor for name, tensor in self._trained.named_parameters()}
 
     @contextmanager
     def micro_batch(self, last: bool) -> Iterator[None]:
@@ -122,12 +127,13 @@ class SingleProcess:
 
     @contextmanager
     def hold_interrupts(self) -> Iterator[Callable[[], None]]:
-        """Where processes can only stop together, Ctrl-C waits for the function that is yielded.
+        """Inside, SIGTERM interrupts as Ctrl-C does; it raises Terminated, a KeyboardInterrupt.
 
-        Called by every process at the same moment, it raises KeyboardInterrupt in all of them if
-        one was interrupted.
+        Where processes can only stop together, both wait for the function that is yielded. Called
+        by every process at the same moment, it raises in all of them if one was interrupted.
         """
-        yield lambda: None
+        with termination_interrupts():
+            yield lambda: None
 
     def close(self) -> None:
         """Part with the other processes; nothing can be trained together after that."""

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from llmlab.training.config import TrainConfig
 from llmlab.training.optimizers.lion import Lion
 from llmlab.training.optimizers.muon import Muon
+from llmlab.training.wrappers import plain_name
 
 
 def make_optimizers(model: nn.Module, config: TrainConfig) -> list[Optimizer]:
@@ -56,7 +57,8 @@ def trainable(model: nn.Module) -> dict[str, Tensor]:
 
     Raises ValueError if there are none.
     """
-    found = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    named = model.named_parameters()
+    found = {plain_name(name): tensor for name, tensor in named if tensor.requires_grad}
     if not found:
         raise ValueError("model has no parameter with requires_grad=True, so nothing can train.")
     return found
@@ -70,12 +72,12 @@ def hidden_matrices(model: nn.Module) -> set[str]:
     matrices of one row or column, such as a head that gives one number: they have one direction.
     """
     linear = {
-        f"{name}.weight" if name else "weight"
+        plain_name(f"{name}.weight") if name else "weight"
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear)
     }
     return {
         name
-        for name, parameter in model.named_parameters()
+        for name, parameter in trainable(model).items()
         if (parameter.ndim == 3 or name in linear) and min(parameter.shape[-2:]) > 1
     }
