@@ -103,6 +103,12 @@ def test_files_that_are_no_corpus(content: bytes, words: list[str], refuse, tmp_
     refuse(train(tmp_path, file), 2, *words)
 
 
+def test_a_text_of_which_nothing_can_be_held_back(refuse, tmp_path):
+    (tmp_path / "short.txt").write_text("abcdefghij")
+    options = ["--context=1", "--batch-size=1"]
+    refuse(train(tmp_path, tmp_path / "short.txt", *options), 2, "hold 2 tokens back", "is 1.")
+
+
 def test_folder_without_text(refuse, tmp_path):
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "a.png").write_bytes(b"\x89PNG\x00")

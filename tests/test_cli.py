@@ -423,6 +423,14 @@ def test_a_text_without_a_newline(tmp_path, capsys):
     assert len(json.loads(capsys.readouterr().out)["text"]) == 9
 
 
+def test_the_prompt_advised_is_of_characters_that_the_model_knows(tmp_path, capsys):
+    (tmp_path / "words.txt").write_text("\n".join(f"{'ab' * (i % 40)}c{i}" for i in range(90)))
+    assert cli.main(train(tmp_path / "words.txt", tmp_path / "run")) == 0
+    generate, *_ = advised(capsys.readouterr().out)
+    assert generate[-1]
+    assert cli.main(generate) == 0
+
+
 @pytest.mark.parametrize("corpus_option", [".", "../notes"])
 def test_a_run_inside_its_corpus_is_no_part_of_it(corpus_option: str, tmp_path, monkeypatch):
     notes = tmp_path / "notes"

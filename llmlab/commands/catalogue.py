@@ -88,12 +88,12 @@ def show_exercise(arguments: argparse.Namespace) -> int:
 
 def check_exercise(arguments: argparse.Namespace) -> int:
     """Grade a file; exit code 0 if it passes."""
-    from llmlab.exercises import grade_source
+    from llmlab.exercises import check_source
 
     exercise, file = _exercise(arguments.id), Path(arguments.file)
     if not file.is_file():
         raise UsageError(f"FILE must be a Python file with your answer: {file} is none.")
-    verdict = grade_source(exercise.id, _read_python(file))
+    verdict = check_source(exercise.id, _read_python(file))
     if arguments.json:
         print_json(verdict.to_dict())
     else:

@@ -158,6 +158,10 @@ def _tokenizer(recipe: Preset, corpus: Corpus, training: Corpus) -> Tokenizer:
 def _inputs(data: Data, tokenizer: Tokenizer, parts: tuple[Corpus, Corpus]) -> tuple:
     training, held_back = (tokenizer.encode(part.text) for part in parts)
     batches = RandomWindows(training, data.context, data.batch_size, data.seed)
+    if len(held_back) < 2:
+        raise ValueError(
+            f"corpus must be long enough to hold 2 tokens back: a tenth of it is {len(held_back)}."
+        )
     return batches, validation(held_back, data.context, limit=_GLANCE_TOKENS)
 
 
@@ -218,4 +222,5 @@ def _typical_line(text: str) -> str:
     """A short line that the text often has, such as the name of a speaker: a prompt to try."""
     short = Counter(line for line in text.splitlines() if 3 < len(line) < 30)
     (line, count), *_ = short.most_common(1) or [("", 0)]
-    return line if count > 1 else " ".join(text.split()[1:4])
+    words = 3 if " " in text else 1  # the model may not know what stands between them
+    return line if count > 1 else " ".join(text.split()[1 : 1 + words])

@@ -14,7 +14,7 @@ from llmlab.training.distributed import SingleProcess
 from llmlab.training.manifest import CheckpointError
 from llmlab.training.records import RECORD_BEGINNING, RECORD_NAME, is_record
 
-LOCK_NAME = ".lock"
+LOCK_NAME = ".llmlab-lock"  # a name that nobody else gives: locking empties the file
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from llmlab.commands import replacing
 from llmlab.commands.replacing import check_free, claimed
 from llmlab.commands.reporting import UsageError
 from llmlab.training import CheckpointError
-from llmlab.training.lock import locked
+from llmlab.training.lock import LOCK_NAME, locked
 
 TEXT = "All the world is a stage, and all the men and women merely players.\n" * 8
 TINY = ["--tokenizer=char", "--layers=1", "--heads=2", "--width=16", "--context=16"]
@@ -192,7 +192,7 @@ def test_what_another_process_is_replacing_is_left_to_it(run: Path, corpus: Path
 def test_a_lock_that_stayed_behind_is_no_other_file(tmp_path, corpus: Path):
     with locked(tmp_path / "run"):
         pass
-    (tmp_path / "run" / ".lock").touch()
+    (tmp_path / "run" / LOCK_NAME).touch()
     check_free(tmp_path / "run", force=False)
 
 

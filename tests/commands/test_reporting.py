@@ -49,16 +49,18 @@ def test_a_terminal_shows_what_it_can(encoding: str, monkeypatch):
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp437", "utf-16", "utf-8"])
 def test_what_is_written_to_a_file_is_read_back(encoding: str, tmp_path, monkeypatch):
-    for exercise in all_exercises():
-        file = Console(encoding, terminal=False)
-        monkeypatch.setattr(sys, "stdout", file)
-        assert cli.main(["exercises", "show", exercise.id]) == 0
-        assert exercise.prompt in file.shown().decode().replace("\n# ", "\n").replace("\n#", "\n")
-        answer = tmp_path / "answer.py"
-        answer.write_bytes(file.shown())
+    def written(*argv: str) -> bytes:
         monkeypatch.setattr(sys, "stdout", file := Console(encoding, terminal=False))
-        assert cli.main(["exercises", "check", exercise.id, str(answer)]) == 1
-        assert f"○ {exercise.id}: not attempted" in file.shown().decode()
+        cli.main(["exercises", *argv])
+        return file.shown()
+
+    for exercise in all_exercises():
+        text = written("show", exercise.id).decode()
+        assert exercise.prompt in text.replace("\n# ", "\n").replace("\n#", "\n")
+        assert text.endswith(f"{exercise.starter}\n")
+    (tmp_path / "answer.py").write_text(text, encoding="utf-8")
+    verdict = written("check", exercise.id, str(tmp_path / "answer.py")).decode()
+    assert verdict.startswith(f"○ {exercise.id}: not attempted")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_a_verdict_with_every_character_is_json(monkeypatch, tmp_path, capsys):
     answer = tmp_path / "answer.py"
     answer.write_text(SOFTMAX, encoding="utf-8")
     verdict = Verdict("attention.softmax", "failed", "½ ✗ 日本", output="\ud800")
-    monkeypatch.setattr("llmlab.exercises.grade_source", lambda id, source: verdict)
+    monkeypatch.setattr("llmlab.exercises.check_source", lambda id, source: verdict)
     argv = ["exercises", "check", "--json", "attention.softmax", str(answer)]
     assert cli.main(argv) == 1
     assert json.loads(capsys.readouterr().out)["message"] == "½ ✗ 日本"

@@ -44,6 +44,13 @@ def _expect_count(got, expected, what):
     expect(expect_number(got) == expected, f"It should be {expected:,}: {what}.")
 
 
+def inputs(random):
+    """Sizes of toys and of models with billions of weights, all four different."""
+    for largest in (12, 12, 100, 100, 5000, 5000):
+        yield tuple(int(size) for size in 1 + random.permutation(largest)[:4])
+    yield 128_256, 8192, 80, 8192
+
+
 EXERCISE = Exercise(
     id="transformer.count_parameters",
     title="Count a GPT's parameters",
@@ -83,6 +90,7 @@ def count_parameters(V, T, L, D):
         "        total += width * (4 * width) + (4 * width) * width\n"
         "    return float(total)",
     ),
+    inputs=inputs,
     mistakes=(
         Mistake(
             "forgets the embeddings",
