@@ -145,9 +145,13 @@ def test_settings_out_of_range(option: str, words: str, refuse, tmp_path, corpus
     refuse(train(tmp_path, corpus, option), 2, words)
 
 
-def test_a_model_larger_than_memory_is_not_even_built(refuse, tmp_path, corpus: Path, monkeypatch):
+@pytest.mark.parametrize("preset", ["cpu", "shakespeare-char-fast"])
+def test_a_model_larger_than_memory_is_not_even_built(
+    refuse, tmp_path, corpus: Path, monkeypatch, preset: str
+):
     monkeypatch.setattr(training, "build", lambda config: pytest.fail("it was built"))
-    sizes = ["--layers=1000", "--heads=128", "--width=16384"]  # 3 trillion weights
+    # hundreds of billions of weights
+    sizes = [f"--preset={preset}", "--layers=100", "--heads=128", "--width=16384"]
     refuse(train(tmp_path, corpus, *sizes), 2, "the model must fit into the", "GB that are free on")
 
 

@@ -7,7 +7,7 @@ per character and per byte can, since they divide by something the tokenizer doe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -17,6 +17,8 @@ from torch import nn
 from llmlab.checks import check_causal, check_sizes
 from llmlab.data.batches import IGNORE, Batch, SequentialWindows
 from llmlab.models.modes import evaluating
+
+_MOST_LOGITS = 2**24  # of one call of the model: 64 MB
 
 
 class Evaluation(NamedTuple):
@@ -50,7 +52,8 @@ def evaluate(
         model: a causal language model, tokens (B, T) to logits (B, T, V).
         tokens: the text, at least 2 tokens.
         context: tokens a window, by default as many as the model can read (64 if any number).
-        batch_size: windows at a time; it changes the time taken, not the result.
+        batch_size: windows at a time, fewer where they have more than 16 million logits; it changes
+            the time taken, not the result.
         characters, bytes: how many the tokens spell; gives bits per character and per byte. The
             first token, which nothing predicts, is counted at the average of the others.
 
@@ -99,12 +102,20 @@ def _total_loss(model: nn.Module, batches: Iterable[Batch]) -> tuple[float, int]
     device = next(model.parameters()).device
     nats, count = 0.0, 0
     with evaluating(model):
-        for inputs, targets in batches:
+        for inputs, targets in _in_parts(model, batches):
             logits = model(inputs.to(device)).float().flatten(0, 1)
             targets = targets.to(device).flatten()
             nats += F.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="sum").item()
             count += int((targets != IGNORE).sum())
     return nats, count
+
+
+def _in_parts(model: nn.Module, batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The batches, cut so that looking at a model takes less memory than training it."""
+    vocabulary = getattr(getattr(model, "config", None), "vocab_size", 1)
+    for batch in batches:
+        rows = max(1, _MOST_LOGITS // (batch.inputs.shape[1] * vocabulary))
+        yield from map(Batch, batch.inputs.split(rows), batch.targets.split(rows))
 
 
 def _context(model: nn.Module) -> int:

@@ -122,19 +122,26 @@ def check_memory(config, batch_size: int, device: torch.device) -> None:
     Raises:
         ValueError: if it needs more than is free.
     """
-    parts = memory_estimate(config, batch_size)
-    weights = parts["weights"] // 4  # bytes of a float32
-    if device.type == "cuda":
-        parts["activations"] //= 2  # at least: half precision
-        del parts["holes"]  # PyTorch itself divides the memory of a GPU
-    free = free_memory(device)
-    needed = sum(parts.values())
+    with FakeTensorMode():
+        weights = sum(parameter.numel() for parameter in build(config).parameters())
+    free, lasting = free_memory(device), 3 * 4 * weights  # float32, and Adam's two means
+    # what is far too large is refused without running it, even on fake tensors
+    needed = lasting if lasting > free else _needed(config, batch_size, device)
     if needed > free:
         raise ValueError(
             f"the model must fit into the {free / 1e9:.1f} GB that are free on {device}: training "
             f"{weights:,} weights on {batch_size} × {config.context} tokens takes "
-            f"about {needed / 1e9:.1f} GB; choose fewer layers, a smaller width or a smaller batch."
+            f"{'more than' if needed == lasting else 'about'} {needed / 1e9:.1f} GB; choose fewer "
+            "layers, a smaller width or a smaller batch."
         )
+
+
+def _needed(config, batch_size: int, device: torch.device) -> int:
+    parts = memory_estimate(config, batch_size)
+    if device.type == "cuda":
+        parts["activations"] //= 2  # at least: half precision
+        del parts["holes"]  # PyTorch itself divides the memory of a GPU
+    return sum(parts.values())
 
 
 def _model_and_tokens(config, batch_size: int, time: int | None) -> tuple[nn.Module, torch.Tensor]:

@@ -33,7 +33,7 @@ from llmlab.data import (
 )
 from llmlab.device import choose_device
 from llmlab.inference import Sampling, generate
-from llmlab.models import GPTConfig, build
+from llmlab.models import build
 from llmlab.training import Run, causal_loss, choose_parallel, resume, set_seed, train
 from llmlab.training.distributed import SingleProcess
 from llmlab.training.presets import Preset, preset
@@ -59,7 +59,7 @@ def train_model(arguments: argparse.Namespace) -> int:
         tokenizer = _tokenizer(recipe, corpus, parts[0])
         set_seed(recipe.train.seed)
         config = recipe.model_config(tokenizer.vocab_size)
-        if isinstance(config, GPTConfig) and arguments.parallel in (None, "ddp"):
+        if arguments.parallel in (None, "ddp"):
             check_memory(config, recipe.batch_size, choose_device(recipe.train.device))
         model = build(config)
         data = Data(

@@ -1,4 +1,6 @@
-"""Ctrl-C, and SIGTERM, which schedulers send before they end a process: when they take effect.
+"""Ctrl-C, and what comes before a process is ended: when they take effect.
+
+SIGTERM comes from schedulers, SIGHUP from a terminal that is closed.
 
 Python delivers signals to the main thread only, so elsewhere there is nothing to do.
 """
@@ -11,35 +13,38 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
-EXIT_TERMINATED = 128 + signal.SIGTERM  # what shells report of a process that SIGTERM ended
+TERMINATING = tuple(getattr(signal, n) for n in ("SIGTERM", "SIGHUP") if hasattr(signal, n))
 
 Handler = Callable[[int, "FrameType | None"], None]
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM has come: an interrupt after which the program ends."""
+    """An interrupt after which the program ends, with what shells report of its signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.status = 128 + number
 
 
 @contextmanager
 def interrupts_held(forget: bool = False) -> Iterator[None]:
     """Let a signal that arrives inside the block take effect after it, or never (``forget``)."""
     held: list[int] = []
-    with handled(STOPPING, lambda number, _: held.append(number)):
+    with handled((signal.SIGINT, *TERMINATING), lambda number, _: held.append(number)):
         yield
     if held and not forget:
-        signal.raise_signal(max(held))  # SIGTERM before SIGINT, if both have come
+        signal.raise_signal(max(held, key=TERMINATING.__contains__))
 
 
 @contextmanager
 def termination_interrupts() -> Iterator[None]:
-    """Inside, SIGTERM interrupts as Ctrl-C does, once; a program that handles it keeps its way."""
+    """Inside, SIGTERM and SIGHUP interrupt as Ctrl-C does, once, if nothing else handles them."""
     received: list[int] = []
 
     def interrupt(number: int, _: FrameType | None) -> None:
         received.append(number)
         if len(received) == 1:
-            raise Terminated
+            raise Terminated(number)
 
     with handled(_unhandled(), interrupt):
         yield
@@ -70,5 +75,4 @@ def handled(numbers: tuple[int, ...], handler: Handler) -> Iterator[None]:
 
 
 def _unhandled() -> tuple[int, ...]:
-    default = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    return (signal.SIGTERM,) if default else ()
+    return tuple(n for n in TERMINATING if signal.getsignal(n) is signal.SIG_DFL)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from llmlab.models.modes import evaluating
 from llmlab.training.checkpoints import Body, save_checkpoint
-from llmlab.training.interrupts import EXIT_TERMINATED, Terminated, interrupts_held
+from llmlab.training.interrupts import Terminated, interrupts_held
 from llmlab.training.manifest import CheckpointError
 from llmlab.training.nested import fingerprint
 from llmlab.training.progress import Progress
@@ -74,15 +74,15 @@ class Loop:
         """Train from step ``done`` to the end, or to an interruption.
 
         ``saved`` is the step of the checkpoint in the folder, None if there is none. Raises
-        SystemExit after SIGTERM, when all is saved.
+        SystemExit after SIGTERM or SIGHUP, when all is saved.
         """
         self.done, self.tokens, self.seconds, self.saved = done, tokens, seconds, saved
         try:
             with self.parallel.hold_interrupts() as self.stop_if_interrupted:
                 self._train()
                 self.stepper.gather().to(self.stepper.device).eval()
-        except Terminated:
-            raise SystemExit(EXIT_TERMINATED) from None
+        except Terminated as stop:
+            raise SystemExit(stop.status) from None
         return self.run
 
     def _train(self) -> None:
@@ -218,7 +218,7 @@ class Loop:
     def _call_back(self, lines: list[dict[str, Any]]) -> None:
         for line in lines:
             for callback in self.callbacks:
-                callback(self.model, line)
+                callback(self.model, dict(line))
 
     def _save(self) -> None:
         if self.folder is None or self.saved == self.done:

@@ -69,8 +69,8 @@ def train(
 
     Interrupting (Ctrl-C, a stopped cell) leaves the model as the last finished step left it, writes
     a checkpoint if there is a folder, and returns the run with ``interrupted=True``. SIGTERM, which
-    schedulers send before they end a process, does the same and then raises SystemExit with the
-    status 143; a program that handles SIGTERM itself keeps its way.
+    schedulers send before they end a process, and SIGHUP, when a terminal is closed, do the same
+    and then raise SystemExit with the status 143 or 129, unless the program handles them itself.
 
     Raises TrainingDiverged if the loss is not finite, CheckpointError if the folder already holds a
     run, if another process trains there, or if it cannot be written, or was moved or deleted
@@ -115,7 +115,7 @@ def resume(
     needed only for a class that ``llmlab.models.build`` does not know; ``device`` replaces the one
     the run began on. The number of processes and ``parallel`` need not be those of the beginning.
 
-    SIGTERM and interrupting do what they do in ``train``.
+    Signals and interrupting do what they do in ``train``.
 
     Raises CheckpointError if there is no usable checkpoint, if it belongs to another run than the
     record, if another process trains in the folder, or if the checkpoint was written by a loop

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from llmlab.analysis import evaluate, validation
+from llmlab.analysis import evaluate, evaluation, validation
 from llmlab.models import BERTConfig, GPTConfig, build
 
 LN2 = math.log(2)
@@ -84,6 +84,17 @@ def test_windows_are_as_long_as_the_model_can_read():
 def test_impossible_text_has_infinite_perplexity():
     result = evaluate(Bigram([[1.0, 0.0], [0.0, 1.0]]), [0, 1])
     assert result.loss == result.perplexity == math.inf
+
+
+def test_the_logits_of_one_call_are_bounded(monkeypatch):
+    text, together, apart = [0, 1, 2, 1] * 30, uniform(3), uniform(3)
+    expected = evaluate(together, text, batch_size=32)
+    monkeypatch.setattr(evaluation, "_MOST_LOGITS", 2 * 4 * 3 + 5)
+    found = evaluate(apart, text, batch_size=32)
+    assert found.loss == pytest.approx(expected.loss, abs=1e-6)
+    assert found.tokens == expected.tokens
+    assert max(together.seen) == (30, 4)
+    assert set(apart.seen) == {(2, 4)}
 
 
 def test_each_part_of_the_model_is_left_in_its_mode():

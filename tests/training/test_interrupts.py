@@ -142,29 +142,30 @@ def test_a_held_interrupt_comes_after_the_block():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def ask_to_end():
-    signal.raise_signal(signal.SIGTERM)
+def ask_to_end(number=signal.SIGTERM):
+    signal.raise_signal(number)
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_sigterm_saves_as_ctrl_c_does_and_ends_the_program(
-    bigram, make_bigram, batches, make_config, three_steps, tmp_path
+    bigram, make_bigram, batches, make_config, three_steps, tmp_path, number, status
 ):
     calls = []
 
     def loss_fn(model, batch):
         calls.append(1)
         if len(calls) == 4:
-            ask_to_end()
+            ask_to_end(number)
         return causal_loss(model, batch)
 
     with pytest.raises(SystemExit) as ended:
         train(bigram, batches, loss_fn, make_config(6), folder=tmp_path, progress=False)
-    assert ended.value.code == 143
+    assert ended.value.code == status
     assert same(load_weights(make_bigram(seed=5), tmp_path), three_steps)
     assert latest_checkpoint(tmp_path).name == "step-000003"
     assert Run.load(tmp_path / "run.jsonl").interrupted
     assert sorted(os.listdir(tmp_path)) == ["run.jsonl", "step-000003"]
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(number) is signal.SIG_DFL
 
 
 @pytest.mark.parametrize("name", ["apply", "gather", "optimizer_state"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -23,7 +22,7 @@ from torch.optim import Optimizer
 
 from llmlab.device import choose_device
 from llmlab.training.distributed.strategy import SingleProcess
-from llmlab.training.interrupts import Terminated, interrupts_noted
+from llmlab.training.interrupts import TERMINATING, Terminated, interrupts_noted
 from llmlab.training.nested import map_tensors
 from llmlab.training.wrappers import unwrapped
 
@@ -109,7 +108,7 @@ class Processes(SingleProcess):
                 strongest = torch.tensor(max(noted, default=0), device=self._device)
                 dist.all_reduce(strongest, dist.ReduceOp.MAX)
                 if number := strongest.item():
-                    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+                    raise Terminated(number) if number in TERMINATING else KeyboardInterrupt
 
             yield stop_together
 

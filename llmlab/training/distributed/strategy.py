@@ -127,7 +127,7 @@ class SingleProcess:
 
     @contextmanager
     def hold_interrupts(self) -> Iterator[Callable[[], None]]:
-        """Inside, SIGTERM interrupts as Ctrl-C does; it raises Terminated, a KeyboardInterrupt.
+        """Inside, SIGTERM and SIGHUP interrupt as Ctrl-C does, by a kind of KeyboardInterrupt.
 
         Where processes can only stop together, both wait for the function that is yielded. Called
         by every process at the same moment, it raises in all of them if one was interrupted.
