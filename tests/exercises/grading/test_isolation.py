@@ -17,7 +17,7 @@ from llmlab.exercises.grading import isolation
 ID = "attention.softmax"
 SOLUTION = exercise(ID).solution
 ENDS = "import os\ndef softmax(x):\n    os._exit(0)"
-LOOP = "def softmax(x):\n    while True:\n        pass"
+LOOP = "def softmax(x):\n    while True: pass"
 STUBBORN = """
 def softmax(x):
     while True:
@@ -61,7 +61,7 @@ def test_a_loop_without_end_is_named(hurried):
     for verdict in (check(ID, define(LOOP)), check_source(ID, LOOP)):
         assert verdict.status == "failed"
         assert verdict.message.endswith("is there a loop that never ends?")
-    assert verdict.line == 3
+        assert verdict.message.startswith("Line 2")
 
 
 def test_what_cannot_be_interrupted_is_ended(hurried):
