@@ -149,6 +149,8 @@ def freeze(value: Any) -> Any:
     try:
         return copy.deepcopy(value)
     except Exception:
+        if isinstance(value, types.CoroutineType):
+            value.close()  # else Python warns that nobody awaited it
         sentence = f"Your function returns {kind_of(value)}: return an array, a number or a list."
         raise LearnerError(sentence, signature=sentence) from None
 
