@@ -69,6 +69,15 @@ def test_pretraining():
     )
 
 
+def test_a_step():
+    def answer(logits, targets, rate):
+        x = torch.tensor(logits, requires_grad=True)
+        functional.cross_entropy(x, torch.tensor(targets)).backward()
+        return (x - rate * x.grad).detach()
+
+    assert_passes("pretraining.gradient_step", answer)
+
+
 def test_masking():
     def answer(tokens, mask_id, vocab_size, generator, rate=0.15):
         seeded = torch.Generator().manual_seed(int(generator.integers(2**31)))

@@ -56,6 +56,17 @@ def test_no_logit_leaves_the_cap():
     assert 14 < model(tokens()).abs().max() <= 15
 
 
+def test_no_score_exceeds_the_root_of_a_heads_width():
+    model = awake()
+    with record_attention(model) as maps, torch.no_grad():
+        model(tokens())
+    spans = []
+    for weights in maps:  # (B, H, T, T): scores lie within ±√K, so logs of weights within 2 √K
+        logs = weights.log()  # never above 0, and minus infinity ahead of the query
+        spans.append((logs.amax(-1) - logs.masked_fill(weights == 0, 0).amin(-1)).max().item())
+    assert 1 < max(spans) <= 2 * math.sqrt(CONFIG.width // CONFIG.heads) + 1e-4
+
+
 def test_the_short_convolution_agrees_with_arithmetic_by_hand():
     convolution = ShortConvolution(width=1, lookback=2)
     x = torch.tensor([[[1.0], [10.0], [100.0], [1000.0]]])

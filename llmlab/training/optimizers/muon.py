@@ -1,4 +1,4 @@
-"""Muon: move a matrix in every direction alike, however unequal its gradient is."""
+"""Muon: move a matrix about equally in all its directions, however unequal its gradient is."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Coefficients of x ↦ a x + b x³ + c x⁵, which lifts every singular value in (0, 1] towards 1.
-# Jordan et al. 2024 ("Muon"): steep at zero, and content with anything between 0.7 and 1.2.
+# Coefficients of x ↦ a x + b x³ + c x⁵, which lifts a singular value in (0, 1] to the vicinity of 1.
+# Jordan et al. 2024 ("Muon") made it as steep at zero as they could, and so it never settles at 1:
+# the comment in their code speaks of values between 0.5 and 1.5.
 QUINTIC = (3.4445, -4.7750, 2.0315)
 
 
@@ -20,8 +21,11 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
 
     Newton–Schulz: an odd polynomial of a matrix X is p(X Xᵀ) X; it acts on singular values alone
     and costs only products. The steps are taken on the Gram matrix X Xᵀ of the shorter side, and
-    their product meets X once, so that a long matrix costs little more than a square one. The
-    result's singular values lie between about 0.7 and 1.2. A matrix of zeros stays.
+    their product meets X once, so that a long matrix costs little more than a square one.
+
+    After five steps, a singular value that was at least 0.0015 of the matrix's Frobenius norm lies
+    between 0.68 and 1.21. A smaller one has grown up to 485-fold and can still be near 0, as the
+    smallest of a square Gaussian matrix is: that direction hardly moves. A matrix of zeros stays.
     """
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices  # (B, M, N) with M ≤ N

@@ -27,6 +27,18 @@ def test_a_singular_value_agrees_with_arithmetic_by_hand():
     assert torch.allclose(found[0], torch.diag(torch.tensor([1.193269, 0.976482])), atol=1e-5)
 
 
+def test_five_steps_bring_all_but_the_smallest_singular_values_near_one():
+    # the bounds that the docstring names, on shares of the Frobenius norm from 1 down to 1e-5
+    share = torch.logspace(-5, 0, 800, dtype=torch.float64)
+    other = (1 - share**2).clamp(min=0).sqrt()  # a second direction, so that the norm is 1
+    matrices = torch.diag_embed(torch.stack([share, other], dim=-1))
+    value = orthogonalise(matrices)[:, 0, 0]
+    assert value[share >= 0.0015].min() > 0.68
+    assert value.max() < 1.21
+    assert value[share < 0.0001].max() < 0.05
+    assert (value / share).max() < 485
+
+
 def test_zeros_stay_zeros():
     assert orthogonalise(torch.zeros(2, 4, 3)).abs().max() == 0
 
