@@ -62,6 +62,14 @@ def huge_logits_do_not_overflow(answer):
     expect_close(answer(logits, np.array([0]), 1.0), [[1000.5, 999.5, -1000.0]], sentence, 1e-9)
 
 
+def inputs(random):
+    """T and V differ; logits far from 0 and far apart, rows unlike; slow and fast rates."""
+    for T, V in ((3, 7), (8, 4), (1, 6), (5, 2), (12, 50), (30, 9)):
+        for spread, far in ((1, 0), (2, 0), (1, 3000), (900, 0)):
+            logits = spread * random.normal(size=(T, V)) + far * random.normal(size=(T, 1))
+            yield logits, random.integers(0, V, T), random.uniform(0.1, 3.0)
+
+
 EXERCISE = Exercise(
     id="pretraining.gradient_step",
     title="One step of gradient descent",
@@ -105,6 +113,17 @@ def gradient_step(logits, targets, rate):
         "        y = np.array([float(i == target) for i in range(len(row))])\n"
         "        new.append(row - rate * (p - y) / len(logits))\n"
         "    return np.array(new)",
+    ),
+    inputs=inputs,
+    harmless=(
+        (
+            "weights = np.exp(logits - logits.max(axis=1, keepdims=True))",
+            "logits have two axes: the last is number 1",
+        ),
+        (
+            "gradient = weights / weights.sum(axis=1, keepdims=True)",
+            "logits have two axes: the last is number 1",
+        ),
     ),
     mistakes=(
         Mistake(
