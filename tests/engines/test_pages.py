@@ -35,7 +35,7 @@ const formulas = [...document.querySelectorAll("mjx-container")].filter((node) =
 const formula = formulas[given[0]];
 if (!formula) return null;
 formula.scrollIntoView({ block: "center" });
-const { x, y, width, height } = formula.querySelector("use, path").getBoundingClientRect();
+const { x, y, width, height } = formula.querySelector("g > use").getBoundingClientRect();
 return [x, y, x + width, y + height];
 """
 FORMULAS = 3  # looked at on each page

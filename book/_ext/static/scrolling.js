@@ -1,7 +1,7 @@
 // What is wider than the screen scrolls by itself, and the keyboard must reach it. And a jump within
 // the page, or into it, ends where it should, though figures above its end come later and push it on.
 
-const PATIENCE = 10_000; // milliseconds in which figures may still come
+const PATIENCE = 60_000; // milliseconds in which figures may still come, on a slow line
 const WIDE = "mjx-container[display='true'], .bd-article :is(pre, table), .cell_output > .output";
 
 function markScrollable() {
@@ -28,7 +28,7 @@ function keepAt(target) {
 }
 
 function keepHash() {
-  const target = document.querySelector(":target");
+  const target = document.getElementById(location.hash.slice(1)); // not :target, which comes later
   if (target) keepAt(target);
 }
 
