@@ -71,7 +71,7 @@ def inputs(random):
             mask = random.random((T, S)) < 0.5
             mask[np.arange(T), random.integers(0, S, T)] = True
             yield size * q, k, v, mask
-        yield random.normal(size=(T, K)), k, v, np.ones((T, S), dtype=bool)
+            yield size * q, k, v, np.ones((T, S), dtype=bool)
     yield q, k[:4], v[:4], np.tril(np.ones((4, 4), dtype=bool))
 
 

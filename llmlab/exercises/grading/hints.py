@@ -8,7 +8,7 @@ reference solution becomes the counterexample it is shown.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -52,8 +52,8 @@ def matching_mistake(exercise: Exercise, outcomes: list[Any], test: str) -> Mist
     """The mistake whose behaviour the outcomes show.
 
     First one that agrees on every input. Else the only one that agrees on the inputs of the
-    failed test and on a random input where it is wrong, so that an answer with two mistakes
-    earns the hint for the first of them, and none that merely looks like one on a small input.
+    failed test and on every random input where both give wrong numbers, so that an answer that
+    also overflows earns its hint, and none that looks like a mistake on a small input only.
     """
     tolerance = TOLERANCE if exercise.fingerprint is None else SHARE_TOLERANCE
     same = [
@@ -65,19 +65,30 @@ def matching_mistake(exercise: Exercise, outcomes: list[Any], test: str) -> Mist
             return mistake
     if exercise.fingerprint is not None:
         return None
-    calls = reference_calls(exercise)
-    drawn = tests_of(exercise)[-1].__name__
     candidates = [
         mistake
-        for mistake, agrees in zip(exercise.mistakes, same, strict=True)
-        if mistake.fails == test
-        and all(agree for agree, (name, _) in zip(agrees, calls, strict=True) if name == test)
-        and any(
-            agree and name == drawn and _wrong_number(outcome, call.result)
-            for agree, outcome, (name, call) in zip(agrees, outcomes, calls, strict=True)
+        for mistake, agrees, mistaken in zip(
+            exercise.mistakes, same, _mistake_outcomes(exercise), strict=True
         )
+        if mistake.fails == test
+        and _agrees_where_it_tells(exercise, test, agrees, zip(outcomes, mistaken, strict=True))
     ]
     return candidates[0] if len(candidates) == 1 else None
+
+
+def _agrees_where_it_tells(
+    exercise: Exercise, test: str, agrees: list[bool], pairs: Iterable[tuple[Any, Any]]
+) -> bool:
+    """Whether an answer does what a mistake does on the failed test, and on random inputs."""
+    drawn = tests_of(exercise)[-1].__name__
+    telling = []  # whether they agree on a random input where both give wrong numbers
+    calls = reference_calls(exercise)
+    for (name, call), agree, pair in zip(calls, agrees, pairs, strict=True):
+        if name == test and not agree:
+            return False
+        if name == drawn and all(_wrong_number(outcome, call.result) for outcome in pair):
+            telling.append(agree)
+    return bool(telling) and all(telling)
 
 
 def _wrong_number(outcome: Any, right: Any) -> bool:
@@ -93,7 +104,7 @@ def _same(first: Any, second: Any, tolerance: float = TOLERANCE) -> bool:
         return first.signature == second.signature
     try:
         a, b = np.asarray(first), np.asarray(second)
-        if (a.dtype == bool) != (b.dtype == bool):
+        if (a.dtype == bool) != (b.dtype == bool) or a.dtype.kind in "USc":
             return False
         a, b = a.astype(float), b.astype(float)
     except Exception:

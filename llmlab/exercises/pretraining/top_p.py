@@ -73,9 +73,10 @@ def inputs(random):
     for size in (1, 2, 5, 9, 40, 1000):
         for steepness in (0.3, 2, 12):
             weights = np.exp(steepness * random.normal(size=size))
-            yield weights / weights.sum(), float(random.random())
-        yield weights / weights.sum(), 0.99
-        yield weights / weights.sum(), 1e-9
+            for p in 0.9 * random.random(3):
+                yield weights / weights.sum(), float(p)
+    yield weights / weights.sum(), 0.999
+    yield weights / weights.sum(), 1e-9
     yield np.array([0.0, 0.25, 0, 0.75]), 1.0
 
 

@@ -303,7 +303,7 @@ def test_torch_tensors_are_understood():
 
 def test_an_answer_with_two_mistakes_earns_the_first_hint():
     def answer(q, k, v, mask):
-        weights = np.exp(q @ k.T)  # neither scaled nor masked
+        weights = np.exp(np.where(mask, q @ k.T, -np.inf))  # not scaled, and it overflows
         return weights / weights.sum(axis=-1, keepdims=True) @ v
 
     verdict = check("attention.attend", answer)
