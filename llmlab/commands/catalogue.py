@@ -86,13 +86,14 @@ def show_exercise(arguments: argparse.Namespace) -> int:
 
 def check_exercise(arguments: argparse.Namespace) -> int:
     """Grade a file; exit code 0 if it passes."""
-    from llmlab.exercises import grade_source
+    from llmlab.exercises import check_source
 
     exercise, file = _exercise(arguments.id), Path(arguments.file)
     if not file.is_file():
         raise UsageError(f"FILE must be a Python file with your answer: {file} is none.")
     with usage_errors():  # UnicodeDecodeError is a ValueError
-        verdict = grade_source(exercise.id, file.read_text(encoding="utf-8"))
+        source = file.read_text(encoding="utf-8-sig")
+    verdict = check_source(exercise.id, source)
     if arguments.json:
         print_json(verdict.to_dict())
     else:

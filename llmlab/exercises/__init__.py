@@ -11,8 +11,8 @@ alone, because it also runs in the page.
 from __future__ import annotations
 
 import difflib
+import functools
 import pkgutil
-from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -27,13 +27,14 @@ __all__ = [
     "Verdict",
     "all_exercises",
     "check",
+    "check_source",
     "exercise",
     "grade_source",
     "prompt",
 ]
 
 
-@cache
+@functools.cache
 def _ids() -> tuple[str, ...]:
     """Every exercise's id, chapter by chapter; no definition is read for that."""
     folders = [found.name for found in pkgutil.iter_modules(__path__) if found.ispkg]
@@ -80,9 +81,22 @@ def exercise(id: str) -> Exercise:
 def check(id: str, answer: Any) -> Verdict:
     """Grade ``answer``, the learner's function for exercise ``id``, and return the verdict.
 
-    Never raises because of the learner; an untouched starter is "not attempted".
+    Never raises because of the learner; an untouched starter is "not attempted". The answer runs
+    in a process of its own for ten seconds at most.
     """
-    return grader.grade(exercise(id), answer)
+    from .grading.isolation import grade_function  # the page has no processes
+
+    definition = exercise(id)
+    if not grader.attempted(answer):
+        return grader.grade(definition, answer)
+    return grade_function(id, functools.partial(grader.grade, definition, answer))
+
+
+def check_source(id: str, source: str) -> Verdict:
+    """Grade source text as :func:`grade_source` does, in a new process for ten seconds at most."""
+    from .grading.isolation import grade_text
+
+    return grade_text(exercise(id).id, grade_source, source)
 
 
 def grade_source(id: str, source: str) -> Verdict:

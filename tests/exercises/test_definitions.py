@@ -1,4 +1,4 @@
-"""The contract of every exercise, through check() and through grade_source()."""
+"""The contract of every exercise, as a function and as source text."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import nbformat
 import numpy as np
 import pytest
 
-from llmlab.exercises import all_exercises, check, exercise, grade_source
+from llmlab.exercises import all_exercises, exercise, grade_source
 from llmlab.exercises.grading.definition import Exercise, Mistake, changed
+from llmlab.exercises.grading.grader import grade
+from llmlab.exercises.grading.reference import random_inputs
+
+from .mutants import guarded, mutants
 
 EXERCISES = {definition.id: definition for definition in all_exercises()}
 MISTAKES = [(e.id, m) for e in EXERCISES.values() for m in e.mistakes]
@@ -27,7 +31,7 @@ def define(source: str, name: str):
 
 def verdicts(id: str, source: str):
     """The verdict on ``source`` by both ways of grading, which must be the same."""
-    by_function = check(id, define(source, EXERCISES[id].function))
+    by_function = grade(EXERCISES[id], define(source, EXERCISES[id].function))
     assert by_function == grade_source(id, source)
     return by_function
 
@@ -75,6 +79,59 @@ def test_mistakes_fail_their_test_and_earn_their_hint(id, mistake):
     verdict = verdicts(id, mistake.source)
     assert (verdict.status, verdict.test) == ("failed", mistake.fails), str(verdict)
     assert verdict.hint == mistake.hint
+
+
+@pytest.mark.parametrize("id", EXERCISES)
+def test_every_definition_draws_random_inputs(id):
+    """Several, which the generator alone decides."""
+    definition = EXERCISES[id]
+    assert definition.inputs, f"{id} has no `inputs`: a generator of random arguments."
+    assert len(random_inputs(definition)) >= (3 if definition.fingerprint else 6)
+    drawn = [list(definition.inputs(np.random.default_rng(3))) for _ in range(2)]
+    assert repr(drawn[0]) == repr(drawn[1])
+    assert repr(drawn[0]) != repr(list(definition.inputs(np.random.default_rng(4))))
+
+
+@pytest.mark.parametrize("id", [id for id in EXERCISES if not EXERCISES[id].fingerprint])
+def test_random_inputs_do_not_look_alike(id):
+    """Some array has several rows and axes that all differ, and so do the sizes of the inputs."""
+    arrays = [np.asarray(arg) for args in random_inputs(EXERCISES[id]) for arg in args]
+    tables = [array.shape for array in arrays if array.ndim > 1]
+    uneven = [shape for shape in tables if min(shape) > 1 and len(set(shape)) == len(shape)]
+    assert uneven or not tables
+    assert len({array.shape for array in arrays}) > 5 or not any(array.ndim for array in arrays)
+
+
+@pytest.mark.parametrize("id", EXERCISES)
+def test_no_mutant_of_the_solution_passes(id):
+    """But for the changes that the definition calls harmless, each of which must be one."""
+    definition = EXERCISES[id]
+    passed = {
+        line
+        for line, source in mutants(definition.solution)
+        if grade_source(id, guarded(source)).status != "failed"
+    }
+    assert passed == dict(definition.harmless).keys()
+    assert all(len(reason) > 20 for _, reason in definition.harmless)
+
+
+def test_mutants_drop_swap_shift_change_and_flip():
+    source = "def f(x, n):\n    y = x[1] - n\n    return np.where(y < 0, y.sum(axis=-1), n * 2.0)\n"
+    lines = [line for line, _ in mutants(source)]
+    for wanted in (
+        "pass",
+        "y = x[1]",
+        "y = x[1] + n",
+        "y = x[2] - n",
+        "return np.where(y <= 0, y.sum(axis=-1), n * 2.0)",
+        "return np.where(y < 0, y.sum(axis=1), n * 2.0)",
+        "return np.where(y < 0, n * 2.0, y.sum(axis=-1))",
+        "return np.where(y < 0, y.sum(), n * 2.0)",
+        "return np.where(y < 0, y, n * 2.0)",
+        "return np.where(y < 0, y.sum(axis=-1), n * 3.0)",
+    ):
+        assert wanted in lines
+    assert len(set(lines)) == len(lines)
 
 
 @pytest.mark.parametrize("id", EXERCISES)

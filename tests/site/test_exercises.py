@@ -140,6 +140,9 @@ def test_page_and_pytest_give_the_same_verdicts(grade_in_page: Callable) -> None
         sources += [mistake.source for mistake in definition.mistakes]
         cases += [{"id": definition.id, "source": source} for source in sources]
     cases.append({"id": ID, "source": "def softmax(x):\n    return (x"})
+    for kind in ("    yield x", "    return __import__('math')", "    raise SystemExit"):
+        cases.append({"id": ID, "source": f"def softmax(x):\n{kind}"})
+    cases.append({"id": ID, "source": "async def softmax(x):\n    return x"})
     in_page = grade_in_page(cases)
     for case, found in zip(cases, in_page, strict=True):
         wanted = grade_source(**case).to_dict()
@@ -201,6 +204,11 @@ def test_by_keyboard_from_starter_to_solution(reader: Callable[..., Page]) -> No
     expect_code(cell, SOFTMAX.starter)
     keyboard.press("Control+z")
     expect_code(cell, SOFTMAX.solution)
+
+    check(cell, mistake.source, "Failed")
+    expect(cell.locator(".llmlab-badge")).to_have_text("Solved before")  # no tick beside a cross
+    button(cell, "Reset").click()
+    expect(cell.locator(".llmlab-badge")).to_have_text("✓ Solved")
 
 
 def test_what_never_ends_is_stopped_and_the_next_check_works(reader: Callable[..., Page]) -> None:

@@ -61,6 +61,20 @@ def attend_survives_thousands(answer):
     expect_close(out, [[3.0]], "Scores of 2000 and 1000 must give all weight to the first value.")
 
 
+def inputs(random):
+    """T, S, K and D all differ; causal, random and full masks; scores far from 0 and apart."""
+    shapes = ((2, 5, 3, 4), (7, 4, 6, 3), (1, 6, 2, 5), (5, 1, 8, 2), (9, 3, 1, 4), (4, 12, 5, 1))
+    for T, S, K, D in shapes:
+        for size, shift in ((1, 0), (1, -3000), (3e4, 0)):
+            q, k, v = (random.normal(size=s) for s in ((T, K), (S, K), (S, D)))
+            k[:, 0] += shift  # moves all scores of a row alike, and each row its own way
+            mask = random.random((T, S)) < 0.5
+            mask[np.arange(T), random.integers(0, S, T)] = True
+            yield size * q, k, v, mask
+        yield random.normal(size=(T, K)), k, v, np.ones((T, S), dtype=bool)
+    yield q, k[:4], v[:4], np.tril(np.ones((4, 4), dtype=bool))
+
+
 EXERCISE = Exercise(
     id="attention.attend",
     title="Attention, start to end",
@@ -103,6 +117,18 @@ def attend(q, k, v, mask):
         "        w = np.exp(s - s.max())\n"
         "        out.append(w @ v[allowed] / w.sum())\n"
         "    return np.stack(out)",
+    ),
+    inputs=inputs,
+    harmless=(
+        ("scores = q @ k.T / np.sqrt(q.shape[1])", "q has two axes: the last is number 1"),
+        (
+            "weights = np.exp(scores - scores.max(axis=1, keepdims=True))",
+            "scores have two axes: the last is number 1",
+        ),
+        (
+            "weights = weights / weights.sum(axis=1, keepdims=True)",
+            "weights have two axes: the last is number 1",
+        ),
     ),
     mistakes=(
         Mistake(

@@ -21,7 +21,8 @@ def mask_is_square(answer):
 def mask_says_yes_or_no(answer):
     """Entries are True or False."""
     mask = as_array(answer(3))
-    expect(np.isin(mask, (0, 1)).all(), "A mask says yes or no: every entry must be True or False.")
+    sentence = f"Every entry must be True or False: yours are {mask.dtype.name}."
+    expect(mask.dtype == bool, sentence)
 
 
 def mask_of_three_by_hand(answer):
@@ -35,6 +36,12 @@ def every_token_sees_its_whole_past(answer):
     mask = as_array(answer(7)).astype(float)
     expect_close(mask.sum(axis=1), np.arange(1, 8), "Token t must see t + 1 tokens.")
     expect_close(answer(1), [[True]], "A lone token must see itself.")
+
+
+def inputs(random):
+    """Short and long texts, each length once."""
+    yield from ((int(T),) for T in random.permutation(40)[:12] + 1)
+    yield (int(random.integers(250, 300)),)
 
 
 EXERCISE = Exercise(
@@ -64,8 +71,9 @@ def causal_mask(T):
     variants=(
         "def causal_mask(T):\n    t = np.arange(T)\n    return t[:, None] >= t",
         "def causal_mask(n):\n    return [[s <= t for s in range(n)] for t in range(n)]",
-        "def causal_mask(T):\n    return np.tril(np.ones((T, T)))",
+        "def causal_mask(T):\n    return ~np.triu(np.ones((T, T)), 1).astype(bool)",
     ),
+    inputs=inputs,
     mistakes=(
         Mistake(
             "adds minus infinity",
@@ -73,6 +81,13 @@ def causal_mask(T):
             "mask_says_yes_or_no",
             "This is a mask to be added to the scores (0 and -inf). Here we keep the plain "
             "permission: True where the query may attend.",
+        ),
+        Mistake(
+            "counts with ones and zeros",
+            changed(SOLUTION, ", dtype=bool", ""),
+            "mask_says_yes_or_no",
+            "Right entries, wrong type: with the numbers 1.0 and 0.0, `~mask` and `x[mask]` do not "
+            "work. Make them booleans, with `dtype=bool` or by a comparison.",
         ),
         Mistake(
             "is upside down",

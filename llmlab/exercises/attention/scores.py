@@ -47,6 +47,13 @@ def every_score_is_a_dot_product(answer):
     expect_close(answer(q, k), expected, "An entry is not its query times its key over the root.")
 
 
+def inputs(random):
+    """Tables in which T, S and K all differ; one query, one key, and wide vectors too."""
+    for T, S, K in ((2, 5, 3), (7, 4, 6), (1, 6, 2), (5, 1, 8), (9, 3, 1), (3, 11, 200)):
+        yield random.normal(size=(T, K)), random.normal(size=(S, K))
+    yield 1e4 * random.normal(size=(4, 7)), 1e-3 + random.normal(size=(3, 7))
+
+
 EXERCISE = Exercise(
     id="attention.scores",
     title="Score every key for every query",
@@ -82,6 +89,8 @@ def scores(q, k):
         "    return [[float(np.dot(x, y)) / len(x) ** 0.5 for y in k] for x in q]",
         "import math\n\ndef scores(q, k):\n    return (q / math.sqrt(q.shape[1])) @ k.transpose()",
     ),
+    inputs=inputs,
+    harmless=(("K = q.shape[1]", "q has two axes: the last is number 1"),),
     mistakes=(
         Mistake(
             "transposes the table",

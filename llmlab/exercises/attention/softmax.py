@@ -53,6 +53,19 @@ def blocked_scores_weigh_nothing(answer):
     expect_close(answer(x), [0.5, 0, 0.5], "A score of -inf must get the weight 0.")
 
 
+def inputs(random):
+    """Rows, tables and stacks of scores; long, far apart, and partly blocked ones."""
+    for shape in ((5,), (3, 7), (2, 3, 4), (3, 2, 5, 4), (4, 1), (1, 3)):
+        yield (random.normal(size=shape),)
+        yield (3000 * random.normal(size=(*shape[:-1], 1)) + random.normal(size=shape),)
+    yield (300 * random.normal(size=(6, 5)),)
+    yield (random.normal(size=(2, 2000)),)
+    blocked = random.normal(size=(4, 6))
+    blocked[:, 1:][random.random((4, 5)) < 0.5] = -np.inf
+    yield (blocked,)
+    yield (blocked - 2000,)
+
+
 EXERCISE = Exercise(
     id="attention.softmax",
     title="Softmax that does not overflow",
@@ -97,6 +110,7 @@ def softmax(x):
         "    x /= x.sum(axis=-1, keepdims=True)\n"
         "    return x",
     ),
+    inputs=inputs,
     mistakes=(
         Mistake(
             "forgets keepdims",

@@ -41,6 +41,12 @@ def one_head_or_many(answer):
     expect_close(answer(x, 3), x.T[:, :, None], "Three heads of width 1 must be x's columns.")
 
 
+def inputs(random):
+    """T, H and K all differ, with more heads than tokens and the reverse; the ends too."""
+    for T, H, K in ((5, 2, 3), (3, 4, 2), (2, 3, 5), (7, 1, 4), (4, 6, 1), (1, 2, 3), (30, 5, 8)):
+        yield random.normal(size=(T, H * K)), H
+
+
 EXERCISE = Exercise(
     id="attention.split_heads",
     title="Split the width into heads",
@@ -73,6 +79,7 @@ def split_heads(x, H):
         "    return [x[:, h * K : (h + 1) * K] for h in range(H)]",
         "def split_heads(x, H):\n    return np.moveaxis(x.reshape(len(x), H, -1), 1, 0)",
     ),
+    inputs=inputs,
     mistakes=(
         Mistake(
             "leaves time first",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 Answer = Callable[..., Any]
 Test = Callable[[Answer], None]
+Inputs = Callable[[np.random.Generator], Iterable[tuple[Any, ...]]]
 
 
 def changed(source: str, old: str, new: str) -> str:
@@ -38,10 +41,13 @@ class Exercise:
 
     ``tests`` are functions ``test(answer)`` that raise AssertionError with a sentence for the
     learner; their names are used by ``Mistake.fails``. ``variants`` are right answers written in
-    other ways than the solution. ``fingerprint`` is only for answers that
-    draw random numbers: it summarises an answer in an array of statistics, by which the grader
-    then recognises mistakes instead of by equal outputs. ``torch`` marks exercises whose tests
-    need torch and therefore cannot be graded in the page.
+    other ways than the solution. ``inputs(generator)`` yields arguments drawn at random, on which
+    every answer that passes the tests is compared with the solution, value by value: several
+    rows, no two axes alike, long and extreme ones. ``fingerprint`` is only for answers that draw
+    random numbers themselves: ``fingerprint(answer, *inputs)`` returns shares by name, which are
+    compared instead of outputs. ``harmless`` names changes of the solution that are right all
+    the same, each with the reason; every other change must fail (see the tests). ``torch`` marks
+    exercises whose tests need torch and therefore cannot be graded in the page.
     """
 
     id: str
@@ -55,7 +61,9 @@ class Exercise:
     mistakes: tuple[Mistake, ...]
     variants: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
-    fingerprint: Callable[[Answer], Any] | None = None
+    inputs: Inputs | None = None
+    fingerprint: Callable[..., dict[str, float]] | None = None
+    harmless: tuple[tuple[str, str], ...] = ()
     torch: bool = False
 
     def __post_init__(self) -> None:

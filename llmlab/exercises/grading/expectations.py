@@ -7,11 +7,21 @@ take whatever a learner may return: numpy arrays, numbers, lists, strings, objec
 from __future__ import annotations
 
 import operator
+import types
 from typing import Any
 
 import numpy as np
 
 TOLERANCE = 1e-5
+
+_UNFINISHED = {
+    str: "text",
+    types.GeneratorType: "a generator (`yield` makes one)",
+    types.CoroutineType: "a coroutine (`async def` makes one)",
+    types.AsyncGeneratorType: "an asynchronous generator",
+    types.ModuleType: "a module",
+    types.FunctionType: "a function",
+}
 
 
 def expect(condition: Any, sentence: str) -> None:
@@ -30,7 +40,7 @@ def as_array(got: Any) -> np.ndarray:
         ) from error
     if array.dtype.kind not in "biuf":
         raise AssertionError(
-            f"Your function returns {_kind(got)}: return an array of real numbers."
+            f"Your function returns {kind_of(got)}: return an array of real numbers."
         )
     return array
 
@@ -55,6 +65,17 @@ def expect_close(got: Any, expected: Any, sentence: str, tolerance: float = TOLE
     expect(np.allclose(array, expected, rtol=tolerance, atol=tolerance, equal_nan=True), sentence)
 
 
+def expect_same(got: Any, expected: Any, sentence: str) -> None:
+    """Check that ``got`` is ``expected``: booleans and whole numbers exactly, others closely."""
+    expected = np.asarray(expected)
+    array = expect_shape(got, expected.shape)
+    if expected.dtype.kind == "f":
+        expect_close(array, expected, sentence)
+    else:
+        alike = (array.dtype == bool) == (expected.dtype == bool)
+        expect(alike and np.array_equal(array, expected), sentence)
+
+
 def expect_number(got: Any) -> float:
     """Check that ``got`` is one real number, not an array of them, and return it as a float."""
     array = as_array(got)
@@ -71,16 +92,17 @@ def expect_tokens(got: Any) -> list[int]:
         return [operator.index(token) for token in got]
     except Exception as error:
         raise AssertionError(
-            f"Your function returns {_kind(got)}: return a flat list of token ids (integers)."
+            f"Your function returns {kind_of(got)}: return a flat list of token ids (integers)."
         ) from error
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
     """Say what ``value`` is, in words a learner knows."""
     if isinstance(value, np.ndarray):
         return f"an array of {'text' if value.dtype.kind in 'US' else value.dtype.name}"
     if isinstance(value, (list, tuple)) and value:
         return f"a {type(value).__name__} of {type(value[0]).__name__}"
-    if isinstance(value, str):
-        return "text"
+    for type_, words in _UNFINISHED.items():
+        if isinstance(value, type_):
+            return words
     return f"a value of type {type(value).__name__}"

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from .definition import Exercise, Test
-from .hints import GraderError, counterexample, matching_mistake, outcomes_of, reference_calls
+from .hints import counterexample, matching_mistake, outcomes_of
+from .reference import GraderError, random_inputs, reference_calls, tests_of
 from .sandbox import (
     NEVER_ENDS,
     OUTPUT_LIMIT,
@@ -76,10 +77,15 @@ def grade_source(exercise: Exercise, source: str) -> Verdict:
     return dataclasses.replace(found, output=(watched.printed + found.output)[:OUTPUT_LIMIT])
 
 
+def attempted(answer: Any) -> bool:
+    """Whether ``answer`` is more than an untouched starter."""
+    return not (answer is Ellipsis or is_idle(answer))
+
+
 def _grade(exercise: Exercise, answer: Any, verdict: Callable[..., Verdict]) -> Verdict:
     if not exercise.tests:
         raise GraderError("the exercise has no tests")
-    if answer is Ellipsis or is_idle(answer):
+    if not attempted(answer):
         return verdict("not attempted", _invitation(exercise))
     if not callable(answer):
         return verdict(
@@ -90,7 +96,7 @@ def _grade(exercise: Exercise, answer: Any, verdict: Callable[..., Verdict]) -> 
     reference_calls(exercise)  # the grader proves that it works before it judges anyone
     watched = Watched(answer, exercise.function)
     failed = functools.partial(_failed, exercise, answer, watched, verdict)
-    for test in exercise.tests:
+    for test in tests_of(exercise):
         calls = len(watched.calls)
         try:
             test(watched)
@@ -104,6 +110,8 @@ def _grade(exercise: Exercise, answer: Any, verdict: Callable[..., Verdict]) -> 
             raise GraderError(f"the test {test.__name__} does not call the answer")
     count = len(exercise.tests)
     message = "The one test passes." if count == 1 else f"All {count} tests pass."
+    if drawn := len(random_inputs(exercise)):
+        message += f" On {drawn} random inputs you agree with the solution."
     if watched.mutates:
         message += (
             " One thing to know: your function changes the array or list it is given; "

@@ -15,51 +15,28 @@ import numpy as np
 
 from .definition import Exercise, Mistake
 from .expectations import TOLERANCE
-from .sandbox import Call, LearnerError, NotAttempted, Watched
+from .reference import SHARE_TOLERANCE, load, random_inputs, reference_calls, tests_of
+from .sandbox import LearnerError, NotAttempted, Watched
 
-FINGERPRINT_TOLERANCE = 0.025  # statistics of random answers: several standard errors wide
 LARGEST_SHOWN = 24  # numbers in a counterexample that a reader still takes in
-
-
-class GraderError(Exception):
-    """The grader itself cannot do its work; the learner is not to blame."""
-
-
-def _load(exercise: Exercise, source: str) -> Callable[..., Any]:
-    """The function that a definition's own source defines (solution or mistake)."""
-    namespace: dict[str, Any] = {"np": np}
-    exec(compile(source, f"<{exercise.id} definition>", "exec", dont_inherit=True), namespace)
-    return namespace[exercise.function]
-
-
-@functools.lru_cache(maxsize=None)  # noqa: UP033
-def reference_calls(exercise: Exercise) -> tuple[tuple[str, Call], ...]:
-    """Every call the tests make, by test name, with the reference solution's results."""
-    found: list[tuple[str, Call]] = []
-    for test in exercise.tests:
-        reference = Watched(_load(exercise, exercise.solution), exercise.function)
-        try:
-            test(reference)
-        except Exception as error:
-            raise GraderError(f"the reference solution fails {test.__name__}: {error}") from error
-        found.extend((test.__name__, call) for call in reference.calls)
-    return tuple(found)
 
 
 @functools.lru_cache(maxsize=None)  # noqa: UP033
 def _mistake_outcomes(exercise: Exercise) -> tuple[Any, ...]:
-    return tuple(outcomes_of(exercise, _load(exercise, m.source)) for m in exercise.mistakes)
+    return tuple(outcomes_of(exercise, load(exercise, m.source)) for m in exercise.mistakes)
 
 
 def outcomes_of(exercise: Exercise, answer: Callable[..., Any]) -> list[Any]:
-    """What ``answer`` does on the tests' inputs: a frozen value each, or a LearnerError.
+    """What ``answer`` does on the inputs: a frozen value each, or a LearnerError.
 
-    For an answer that draws random numbers, its fingerprint instead: one array of statistics.
+    The inputs are those of the tests and the random ones. For an answer that draws random
+    numbers, its shares on each random input instead: its draws cannot be compared.
     """
     watched = Watched(answer, exercise.function)
-    if exercise.fingerprint is not None:
-        return [_outcome(exercise.fingerprint, watched)]
-    return [_outcome(watched, *call.args) for _, call in reference_calls(exercise)]
+    if exercise.fingerprint is None:
+        return [_outcome(watched, *call.args) for _, call in reference_calls(exercise)]
+    shares = (_outcome(exercise.fingerprint, watched, *args) for args in random_inputs(exercise))
+    return [list(found.values()) if isinstance(found, dict) else found for found in shares]
 
 
 def _outcome(function: Callable[..., Any], *args: Any) -> Any:
@@ -74,10 +51,11 @@ def _outcome(function: Callable[..., Any], *args: Any) -> Any:
 def matching_mistake(exercise: Exercise, outcomes: list[Any], test: str) -> Mistake | None:
     """The mistake whose behaviour the outcomes show.
 
-    First one that agrees on every input; else the only one that agrees on the inputs of the
-    failed test, so that an answer with two mistakes earns the hint for the first of them.
+    First one that agrees on every input. Else the only one that agrees on the inputs of the
+    failed test and on a random input where it is wrong, so that an answer with two mistakes
+    earns the hint for the first of them, and none that merely looks like one on a small input.
     """
-    tolerance = TOLERANCE if exercise.fingerprint is None else FINGERPRINT_TOLERANCE
+    tolerance = TOLERANCE if exercise.fingerprint is None else SHARE_TOLERANCE
     same = [
         [_same(mine, theirs, tolerance) for mine, theirs in zip(outcomes, mistaken, strict=True)]
         for mistaken in _mistake_outcomes(exercise)
@@ -87,14 +65,26 @@ def matching_mistake(exercise: Exercise, outcomes: list[Any], test: str) -> Mist
             return mistake
     if exercise.fingerprint is not None:
         return None
-    tests = [name for name, _ in reference_calls(exercise)]
+    calls = reference_calls(exercise)
+    drawn = tests_of(exercise)[-1].__name__
     candidates = [
         mistake
         for mistake, agrees in zip(exercise.mistakes, same, strict=True)
         if mistake.fails == test
-        and all(agree for agree, name in zip(agrees, tests, strict=True) if name == test)
+        and all(agree for agree, (name, _) in zip(agrees, calls, strict=True) if name == test)
+        and any(
+            agree and name == drawn and _wrong_number(outcome, call.result)
+            for agree, outcome, (name, call) in zip(agrees, outcomes, calls, strict=True)
+        )
     ]
     return candidates[0] if len(candidates) == 1 else None
+
+
+def _wrong_number(outcome: Any, right: Any) -> bool:
+    """Whether an outcome is made of finite numbers and wrong: nan and errors prove nothing."""
+    if isinstance(outcome, Exception) or _same(outcome, right):
+        return False
+    return bool(np.isfinite(np.asarray(outcome, dtype=float)).all())
 
 
 def _same(first: Any, second: Any, tolerance: float = TOLERANCE) -> bool:
@@ -102,7 +92,10 @@ def _same(first: Any, second: Any, tolerance: float = TOLERANCE) -> bool:
     if isinstance(first, LearnerError) and isinstance(second, LearnerError):
         return first.signature == second.signature
     try:
-        a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+        a, b = np.asarray(first), np.asarray(second)
+        if (a.dtype == bool) != (b.dtype == bool):
+            return False
+        a, b = a.astype(float), b.astype(float)
     except Exception:
         return False
     return a.shape == b.shape and bool(
@@ -133,27 +126,34 @@ def counterexample(exercise: Exercise, outcomes: list[Any], test: str) -> str:
     if got.shape != expected.shape and expected.ndim != 1:
         return ""  # the sentence about the shape says it
     if max(got.size, expected.size, *(np.size(arg) for arg in call.args)) <= LARGEST_SHOWN:
-        given = ", ".join(_show(arg) for arg in call.args)
-        return (
-            f"For `{exercise.function}({given})` you return `{_show(got)}`, "
-            f"expected `{_show(expected)}`."
-        )
+        given = ", ".join(map(_show, call.args))
+        mine, right = _shown_apart(got, expected)
+        return f"For `{exercise.function}({given})` you return `{mine}`, expected `{right}`."
     if got.shape != expected.shape:
         return ""
     gap = np.abs(numbers - expected)
     at = np.unravel_index(np.argmax(np.where(np.isfinite(gap), gap, np.inf)), gap.shape)
     index = ", ".join(str(int(i)) for i in at)
-    return f"At [{index}] you have {numbers[at]:.4g}, expected {float(expected[at]):.4g}."
+    mine, right = _shown_apart(got[at], expected[at])
+    return f"At [{index}] you have {mine}, expected {right}."
 
 
-def _show(value: Any) -> str:
-    """A number, array or list in at most four digits, on one line, as one would type it."""
+def _shown_apart(first: Any, second: Any) -> tuple[str, str]:
+    """Both values in as few digits as tell them apart, four at least."""
+    for digits in (4, 8, 17):
+        shown = _show(first, digits), _show(second, digits)
+        if shown[0] != shown[1]:
+            break
+    return shown
+
+
+def _show(value: Any, digits: int = 4) -> str:
+    """A number, array or list, on one line, as one would type it."""
     if isinstance(value, tuple):
         return str(value)
     array = np.asarray(value)
     if array.dtype.kind == "f":
-        exact = np.all(array == np.round(array))
-        array = np.array([f"{x:.0f}" if exact else f"{x:.4g}" for x in array.ravel()]).reshape(
-            array.shape
-        )
+        exact = np.all(array == np.round(array)) and np.all(np.abs(array) < 1e6)
+        form = ".0f" if exact else f".{digits}g"
+        array = np.array([f"{x:{form}}" for x in array.ravel()]).reshape(array.shape)
     return str(array.tolist()).replace("'", "")

@@ -23,6 +23,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .expectations import kind_of
+
+WRAPPERS = 20  # decorators and partials that are looked through, around an answer
 OUTPUT_LIMIT = 2000  # characters of printed text kept, so that an endless print costs no memory
 
 NOTHING = "Your function returns nothing: did you forget `return`?"
@@ -84,9 +87,9 @@ class Watched:
         try:
             with quiet(self.output):
                 result = freeze(self.function(*given))
+                self.mutates = self.mutates or not all(map(_untouched, args, given))
         except BaseException as error:
             raise explain(error, _filename(self.function), self.name) from error
-        self.mutates = self.mutates or not all(map(_untouched_input, args, given))
         if result is Ellipsis:
             raise NotAttempted
         if result is None:
@@ -139,15 +142,23 @@ def freeze(value: Any) -> Any:
     if hasattr(value, "detach"):  # a torch tensor, recognised without importing torch
         return np.array(value.detach().cpu().numpy())
     if isinstance(value, (np.ndarray, np.generic)):
-        return np.array(value)
+        return copy.deepcopy(np.array(value))  # deep, for arrays of objects
     if isinstance(value, (list, tuple)):
         items = [freeze(item) for item in value]
         return items if isinstance(value, list) else tuple(items)
-    return value
+    try:
+        return copy.deepcopy(value)
+    except Exception:
+        if isinstance(value, types.CoroutineType):
+            value.close()  # else Python warns that nobody awaited it
+        sentence = f"Your function returns {kind_of(value)}: return an array, a number or a list."
+        raise LearnerError(sentence, signature=sentence) from None
 
 
 def explain(error: BaseException, filename: str | None, name: str) -> Exception:
     """Turn what the learner's code raised into a sentence that names their own line."""
+    if isinstance(error, LearnerError):
+        return error
     if isinstance(error, NotImplementedError):
         return NotAttempted()
     line = None
@@ -190,6 +201,9 @@ class _Printed(io.StringIO):
         super().write(text[: max(0, OUTPUT_LIMIT - self.tell())])
         return len(text)
 
+    def close(self) -> None:
+        """Stay open: an answer may close what it prints to."""
+
 
 def _put_back(names: dict[Any, dict[str, Any]]) -> None:
     """Restore what was replaced or deleted; leave what was added, such as new submodules."""
@@ -202,16 +216,14 @@ def _put_back(names: dict[Any, dict[str, Any]]) -> None:
 
 def _code(function: Any) -> types.CodeType | None:
     """The code object behind a function, method, partial or callable object, if it has one."""
-    while True:
+    for _ in range(WRAPPERS):
         if isinstance(function, functools.partial):
             function = function.func
         elif isinstance(function, np.vectorize):
             function = function.pyfunc
-        elif hasattr(function, "__wrapped__"):
-            function = function.__wrapped__
         else:
-            break
-    if not hasattr(function, "__code__") and not isinstance(function, type):
+            function = getattr(function, "__dict__", {}).get("__wrapped__", function)
+    if not isinstance(function, (types.FunctionType, types.MethodType, type)):
         function = getattr(type(function), "__call__", function)  # noqa: B004
     code = getattr(function, "__code__", None)
     return code if isinstance(code, types.CodeType) else None
@@ -221,10 +233,10 @@ def _filename(function: Any) -> str | None:
     return getattr(_code(function), "co_filename", None)
 
 
-def _untouched_input(before: Any, after: Any) -> bool:
+def _untouched(before: Any, after: Any) -> bool:
     if isinstance(before, np.ndarray):
         return before.dtype == after.dtype and before.tobytes() == after.tobytes()
-    return before == after if isinstance(before, list) else True
+    return repr(before) == repr(after) if isinstance(before, list) else True
 
 
 def _text(error: BaseException) -> str:

@@ -7,17 +7,17 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-_MARKS = {"passed": "✓", "failed": "✗", "not attempted": "○", "grader error": "!"}
+_MARKS = {"passed": "✓", "failed": "✗", "not attempted": "○", "grader error": "!", "stopped": "■"}
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The outcome of a check.
 
-    ``status`` is ``"passed"``, ``"failed"``, ``"not attempted"`` or ``"grader error"``; only the
-    first two are scored. ``test`` is the name of the test that failed, ``hint`` what the
-    recognised mistake earns, ``line`` the learner's line at fault (counted from 1 in their cell
-    or file), ``output`` what their code printed.
+    ``status`` is ``"passed"``, ``"failed"``, ``"not attempted"``, ``"stopped"`` or
+    ``"grader error"``; only the first two are scored. ``test`` is the name of the test that
+    failed, ``hint`` what the recognised mistake earns, ``line`` the learner's line at fault
+    (counted from 1 in their cell or file), ``output`` what their code printed.
     """
 
     exercise: str

@@ -40,6 +40,14 @@ def longer_tokens_change_nothing(answer):
     expect_close(first, 1.2 * 600 / 900 * 1.4426950409, "A nat is 1.4427 bits.")
 
 
+def inputs(random):
+    """Losses from near 0 to that of a hopeless model; more tokens than characters, and fewer."""
+    for size in (0.01, 1, 5, 30):
+        for _ in range(2):
+            tokens, characters = random.permutation(3000)[:2] + 1
+            yield size * float(random.random()), int(tokens), int(characters)
+
+
 EXERCISE = Exercise(
     id="pretraining.bits_per_character",
     title="Bits per character",
@@ -73,6 +81,7 @@ def bits_per_character(loss, tokens, characters):
         "def bits_per_character(loss, tokens, characters):\n"
         "    return np.log2(np.exp(loss)) * (tokens / characters)",
     ),
+    inputs=inputs,
     mistakes=(
         Mistake(
             "stays in nats",

@@ -59,6 +59,17 @@ def huge_logits_do_not_overflow(answer):
     expect_close(answer(logits, np.array([0, 0])), (np.log(2) + 1000) / 2, sentence)
 
 
+def inputs(random):
+    """T and V differ; targets ignored anywhere; logits far from 0 and far apart, rows unlike."""
+    for T, V in ((3, 7), (8, 4), (1, 6), (5, 2), (12, 50), (300, 9)):
+        for spread, far, share in ((1, 0, 0), (2, 0, 0.4), (1, 3000, 0.3), (900, 0, 0.3)):
+            logits = spread * random.normal(size=(T, V)) + far * random.normal(size=(T, 1))
+            targets = random.integers(0, V, T)
+            targets[1:][random.random(T - 1) < share] = -100
+            order = random.permutation(T)
+            yield logits[order], targets[order]
+
+
 EXERCISE = Exercise(
     id="pretraining.cross_entropy",
     title="The loss: surprise at the next token",
@@ -100,6 +111,17 @@ def cross_entropy(logits, targets):
         "    log_p = logits - np.logaddexp.reduce(logits, axis=1)[:, None]\n"
         "    keep = np.flatnonzero(targets >= 0)\n"
         "    return -np.average(log_p[keep, targets[keep]])",
+    ),
+    inputs=inputs,
+    harmless=(
+        (
+            "shifted = logits - logits.max(axis=1, keepdims=True)",
+            "logits have two axes: the last is number 1",
+        ),
+        (
+            "log_sums = np.log(np.exp(shifted).sum(axis=1))",
+            "logits have two axes: the last is number 1",
+        ),
     ),
     mistakes=(
         Mistake(

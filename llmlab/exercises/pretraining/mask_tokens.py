@@ -40,8 +40,9 @@ def targets_are_the_originals(answer):
 
 def a_share_is_selected(answer):
     """About 15 % are selected, or whatever the rate says."""
-    for rate in (0.15, 0.4):
-        _, targets = _play(answer, _random_tokens(), rate=rate)
+    tokens = _random_tokens()
+    for rate, given in ((0.15, ()), (0.15, (0.15,)), (0.4, (0.4,))):
+        _, targets = _play(answer, tokens, 0, *given)
         share = (targets != -100).mean()
         expect(
             abs(share - rate) < 0.02,
@@ -78,35 +79,47 @@ def the_generator_decides(answer):
     expect(differs, "Two seeds give the same selection: draw from the `generator` you are given.")
 
 
-def fingerprint(answer):
-    """Shares that tell the mistakes apart (an answer's own draws cannot be compared)."""
-    tokens = _random_tokens()
-    inputs, targets = _play(answer, tokens)
-    chosen = targets != -100
-    _, wide = _play(answer, tokens, rate=0.4)
-    again = _play(answer, tokens)
-    drawn = inputs[(inputs != tokens) & (inputs != MASK_ID)]
-    return np.array(
-        [
-            chosen.mean(),
-            (targets == tokens).mean(),
-            (targets == MASK_ID).mean(),
-            (targets == 0).mean(),
-            (wide != -100).mean(),
-            (inputs != tokens).mean(),
-            *_fates(tokens, inputs, targets),
-            drawn.max(initial=0) / VOCAB_SIZE,
-            float(np.array_equal(inputs, again[0]) and np.array_equal(targets, again[1])),
-        ]
-    )
+def inputs(random):
+    """Texts without a part of the vocabulary; the mask below, in and above it; several rates."""
+    for vocab_size, mask_id, rate in ((50, 50, 0.4), (20, 3, 0.5), (30, 1000, 0.7)):
+        tokens = random.integers(0, vocab_size // 2, COUNT)
+        tokens[tokens == mask_id] = 0
+        yield tokens, mask_id, vocab_size, rate
+
+
+def fingerprint(answer, tokens, mask_id, vocab_size, rate):
+    """Shares that tell games apart (an answer's own draws cannot be compared)."""
+    game = {"mask_id": mask_id, "vocab_size": vocab_size}
+    inputs, targets = _play(answer, tokens, 0, rate, **game)
+    again = _play(answer, tokens, 0, rate, **game)
+    chosen, half = targets != -100, len(tokens) // 2
+    masked, stranger, same = _fates(tokens, inputs, targets, mask_id)
+    drawn = inputs[(inputs != tokens) & (inputs != mask_id)]
+    return {
+        "the share selected": chosen.mean(),
+        "the share selected in the first half": chosen[:half].mean(),
+        "the share selected of small ids": chosen[tokens < vocab_size // 4].mean(),
+        "the share of targets that are the token": (targets == tokens).mean(),
+        "the share of targets that are the mask": (targets == mask_id).mean(),
+        "the share of targets that are 0": (targets == 0).mean(),
+        "the share of inputs changed": (inputs != tokens).mean(),
+        "the share masked of the selected": masked,
+        "the share masked in the first half": (inputs == mask_id)[:half].mean(),
+        "the share of random tokens among the selected": stranger,
+        "the share unchanged of the selected": same,
+        "the smallest random token": drawn.min(initial=vocab_size),
+        "the largest random token": drawn.max(initial=0),
+        "the number of different random tokens": len(np.unique(drawn)),
+        "the share of games that a seed repeats": float(np.array_equal(again, (inputs, targets))),
+    }
 
 
 def _random_tokens(count=COUNT):
     return np.random.default_rng(7).integers(0, VOCAB_SIZE, count)
 
 
-def _play(answer, tokens, seed=0, rate=0.15):
-    got = answer(tokens, MASK_ID, VOCAB_SIZE, np.random.default_rng(seed), rate)
+def _play(answer, tokens, seed=0, *rate, mask_id=MASK_ID, vocab_size=VOCAB_SIZE):
+    got = answer(tokens, mask_id, vocab_size, np.random.default_rng(seed), *rate)
     pair = isinstance(got, (tuple, list)) and len(got) == 2
     expect(pair, "Return two arrays: `return inputs, targets`.")
     inputs = expect_shape(got[0], tokens.shape, "one input for each token")
@@ -117,11 +130,11 @@ def _play(answer, tokens, seed=0, rate=0.15):
     return inputs.astype(int), targets.astype(int)
 
 
-def _fates(tokens, inputs, targets):
+def _fates(tokens, inputs, targets, mask_id=MASK_ID):
     """Shares of the selected that are masked, replaced by another token, and unchanged."""
     chosen = targets != -100
     count = max(1, chosen.sum())
-    masked = (chosen & (inputs == MASK_ID)).sum() / count
+    masked = (chosen & (inputs == mask_id)).sum() / count
     same = (chosen & (inputs == tokens)).sum() / count
     return masked, chosen.any() - masked - same, same
 
@@ -178,6 +191,22 @@ def mask_tokens(tokens, mask_id, vocab_size, generator, rate=0.15):
         "    inputs[chosen[:a]] = mask_id\n"
         "    inputs[chosen[a:b]] = generator.choice(vocab_size, b - a)\n"
         "    return [inputs, targets]",
+    ),
+    inputs=inputs,
+    fingerprint=fingerprint,
+    harmless=(
+        (
+            "selected = generator.random(tokens.shape) <= rate",
+            "a draw is exactly the rate once in 10**16",
+        ),
+        (
+            "inputs = np.where(selected & (fate <= 0.8), mask_id, tokens)",
+            "a draw is exactly 0.8 once in 10**16",
+        ),
+        (
+            "inputs = np.where(selected & (fate > 0.9), strangers, inputs)",
+            "a draw is exactly 0.9 once in 10**16",
+        ),
     ),
     mistakes=(
         Mistake(
@@ -260,5 +289,4 @@ def mask_tokens(tokens, mask_id, vocab_size, generator, rate=0.15):
         "One array of random numbers says which tokens are selected, a second their fate.",
         "`np.where(condition, a, b)` takes `a` where the condition holds and `b` elsewhere.",
     ),
-    fingerprint=fingerprint,
 )

@@ -71,6 +71,18 @@ def _expect_merge(answer, tokens, pair, new, expected, sentence):
     expect(expect_tokens(answer(tokens, pair, new)) == expected, sentence)
 
 
+def inputs(random):
+    """Few and many different tokens, short ids and long, pairs of twins, `new` known or not."""
+    for count, ids in ((0, 2), (2, 2), (9, 2), (40, 3), (40, 2), (25, 5), (300, 4)):
+        names = [0, 1, 12, 2, 121][:ids] if count % 2 else [7, 70, 707, 0, 77][:ids]
+        tokens = [names[i] for i in random.integers(0, ids, count)]
+        yield tokens, (names[0], names[1]), 256
+        yield tokens, (names[1], names[1]), 1000
+        yield tokens, (names[0], names[1]), names[0]
+        yield tokens, (names[1], names[0]), names[0]
+        yield tokens, (names[1], names[1]), names[1]
+
+
 EXERCISE = Exercise(
     id="pretraining.merge_pair",
     title="One merge of byte-pair encoding",
@@ -117,6 +129,7 @@ def merge_pair(tokens, pair, new):
         "        out.append(head)\n"
         "    return np.array(out, dtype=int)",
     ),
+    inputs=inputs,
     mistakes=(
         Mistake(
             "loses the last token",

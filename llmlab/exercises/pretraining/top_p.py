@@ -44,6 +44,13 @@ def reaching_p_exactly_is_enough(answer):
     expect_close(out, [2 / 3, 1 / 3, 0, 0], sentence)
 
 
+def equals_do_not_all_stay(answer):
+    """Of four equal tokens two reach 0.5, whichever they are."""
+    out = as_array(answer(np.full(4, 0.25), 0.5)).astype(float)
+    sentence = "Of four tokens with 0.25 each, any two reach 0.5: keep the fewest that do."
+    expect_close(np.sort(out), [0, 0, 0.5, 0.5], sentence)
+
+
 def never_empty_never_less(answer):
     """A tiny p keeps the likeliest token, p = 1 keeps all, and ratios never change."""
     random = np.random.default_rng(5)
@@ -61,6 +68,17 @@ def never_empty_never_less(answer):
     expect_close(out.sum(), 1.0, "What stays must sum to 1.")
 
 
+def inputs(random):
+    """Flat and steep distributions over few and many tokens, and every p from tiny to 1."""
+    for size in (1, 2, 5, 9, 40, 1000):
+        for steepness in (0.3, 2, 12):
+            weights = np.exp(steepness * random.normal(size=size))
+            yield weights / weights.sum(), float(random.random())
+        yield weights / weights.sum(), 0.99
+        yield weights / weights.sum(), 1e-9
+    yield np.array([0.0, 0.25, 0, 0.75]), 1.0
+
+
 EXERCISE = Exercise(
     id="pretraining.top_p",
     title="Top-p: cut off the tail",
@@ -70,7 +88,8 @@ EXERCISE = Exercise(
 Sample from a model's full distribution and now and then you draw nonsense, because thousands of
 unlikely tokens together have a real chance. Top-p sampling keeps the *nucleus*: rank the tokens
 from likeliest to least likely and keep the fewest whose probabilities add up to at least $p$. The
-token that crosses the threshold stays. The rest get 0, and what stays is scaled to sum to 1.
+token that crosses the threshold stays; of equally likely ones, any may. The rest get 0, and what
+stays is scaled to sum to 1.
 
 Take `probabilities` of shape $(V)$, summing to 1, and $0 < p \le 1$; return shape $(V)$, every
 token in its own place. From $(0.05, 0.5, 0.15, 0.3)$ with $p = 0.6$ the tokens with 0.5 and 0.3
@@ -87,6 +106,7 @@ def top_p(probabilities, p):
         the_crossing_token_stays,
         tokens_keep_their_places,
         reaching_p_exactly_is_enough,
+        equals_do_not_all_stay,
         never_empty_never_less,
     ),
     variants=(
@@ -99,11 +119,14 @@ def top_p(probabilities, p):
         "        total += probabilities[i]\n"
         "    return [value / total for value in out]",
         "def top_p(probabilities, p):\n"
-        "    ranked = np.sort(probabilities)[::-1]\n"
-        "    count = min(np.searchsorted(np.cumsum(ranked), p) + 1, len(ranked))\n"
-        "    out = np.where(probabilities >= ranked[count - 1], probabilities, 0)\n"
+        "    order = np.argsort(probabilities)[::-1]\n"
+        "    sums = np.cumsum(probabilities[order])\n"
+        "    count = min(np.searchsorted(sums, p) + 1, len(order))\n"
+        "    out = probabilities.copy()\n"
+        "    out[order[count:]] = 0\n"
         "    return out / out.sum()",
     ),
+    inputs=inputs,
     mistakes=(
         Mistake(
             "returns the nucleus alone",
@@ -157,6 +180,17 @@ def top_p(probabilities, p):
             "tokens_keep_their_places",
             "Your result is in ranked order, so the probabilities belong to the wrong tokens. "
             "Use the order from `np.argsort` to put each back in its place.",
+        ),
+        Mistake(
+            "keeps all that equal the last",
+            "def top_p(probabilities, p):\n"
+            "    ranked = np.sort(probabilities)[::-1]\n"
+            "    least = ranked[np.cumsum(ranked) - ranked < p].min()\n"
+            "    nucleus = np.where(probabilities >= least, probabilities, 0)\n"
+            "    return nucleus / nucleus.sum()\n",
+            "equals_do_not_all_stay",
+            "You keep every token as likely as the last one needed. Among equals, keep only as "
+            "many as p needs: choose by rank, not by probability.",
         ),
         Mistake(
             "keeps one too many when the sum is exact",

@@ -44,6 +44,14 @@ def _expect_count(got, expected, what):
     expect(expect_number(got) == expected, f"It should be {expected:,}: {what}.")
 
 
+def inputs(random):
+    """Sizes of toys and of models with billions of weights, all four different."""
+    for largest in (12, 12, 100, 100, 5000, 5000):
+        V, T, D = (int(size) for size in 1 + random.permutation(largest)[:3])
+        yield V, T, int(random.integers(1, 12)), D
+    yield 128_256, 8192, 80, 8192
+
+
 EXERCISE = Exercise(
     id="transformer.count_parameters",
     title="Count a GPT's parameters",
@@ -83,6 +91,7 @@ def count_parameters(V, T, L, D):
         "        total += width * (4 * width) + (4 * width) * width\n"
         "    return float(total)",
     ),
+    inputs=inputs,
     mistakes=(
         Mistake(
             "forgets the embeddings",

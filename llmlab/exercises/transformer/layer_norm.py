@@ -57,6 +57,14 @@ def quiet_tokens_need_eps(answer):
     expect_close(answer(x, np.ones(3), bias, 1e-5), [bias], sentence)
 
 
+def inputs(random):
+    """Tokens in rows, stacks and alone; large, quiet and far from 0; an eps of every size."""
+    for shape in ((5,), (3, 7), (2, 3, 4), (2, 5, 4, 3), (6, 1), (1, 9)):
+        gain, bias = random.normal(size=(2, shape[-1]))
+        for size, middle, eps in ((1, 0, 1e-5), (200, -30, 1e-3), (0.1, 4, 0.5), (2, 1, 1e-8)):
+            yield middle + size * random.normal(size=shape), gain, bias, eps
+
+
 EXERCISE = Exercise(
     id="transformer.layer_norm",
     title="Layer normalisation",
@@ -97,6 +105,7 @@ def layer_norm(x, gain, bias, eps=1e-5):
         "    square = np.sum((x - mean) * (x - mean), axis=-1, keepdims=True) / D\n"
         "    return np.divide(x - mean, np.sqrt(square + eps)) * gain + bias",
     ),
+    inputs=inputs,
     mistakes=(
         Mistake(
             "divides by D - 1",

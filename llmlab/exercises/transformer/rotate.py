@@ -66,6 +66,13 @@ def only_the_distance_counts(answer):
     expect_close(fit(9, 4), fit(105, 100), sentence, tolerance=1e-4)
 
 
+def inputs(random):
+    """Several rows at positions in any order, some twice, some far out; T and K differ."""
+    for T, K in ((3, 8), (5, 4), (7, 2), (1, 6), (12, 10), (2, 64)):
+        yield random.normal(size=(T, K)), random.integers(0, 100, T)
+        yield 50 * random.normal(size=(T, K)), random.permutation(T)
+
+
 EXERCISE = Exercise(
     id="transformer.rotate",
     title="Rotary positions",
@@ -111,6 +118,11 @@ def rotate(x, positions):
         "            turn = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])\n"
         "            out[row, i : i + 2] = turn @ x[row, i : i + 2]\n"
         "    return out",
+    ),
+    inputs=inputs,
+    harmless=(
+        ("out = np.ones(x.shape)", "every entry is overwritten"),
+        ("K = x.shape[1]", "x has two axes: the last is number 1"),
     ),
     mistakes=(
         Mistake(

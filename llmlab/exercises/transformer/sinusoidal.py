@@ -50,6 +50,12 @@ def a_step_is_a_rotation(answer):
     expect_close(lengths, np.full(40, np.sqrt(5)), "Every row must have the length root D/2.")
 
 
+def inputs(random):
+    """T and D differ, in either order; one position, one pair, long texts and wide models."""
+    for T, D in ((3, 8), (9, 4), (1, 6), (5, 2), (200, 12), (4, 128)):
+        yield T + int(random.integers(0, 2)), D
+
+
 EXERCISE = Exercise(
     id="transformer.sinusoidal",
     title="Positions as clock hands",
@@ -89,6 +95,8 @@ def sinusoidal(T, D):
         "        return math.cos(angle) if j % 2 else math.sin(angle)\n"
         "    return [[entry(t, j) for j in range(D)] for t in range(T)]",
     ),
+    inputs=inputs,
+    harmless=(("table = np.ones((T, D))", "every entry is overwritten"),),
     mistakes=(
         Mistake(
             "puts sines and cosines in halves",

@@ -54,6 +54,13 @@ WEIRD = {
     "stubborn": Stubborn(),
     "list of stubborn": [Stubborn()],
     "class": int,
+    "module": math,
+    "memory view": memoryview(b"abc"),
+    "view of a dictionary": {1: 2}.keys(),
+    "function": len,
+    "open file": sys.__stdin__,
+    "list of modules": [math],
+    "array of modules": np.array([math], dtype=object),
     "three things": (1, 2, 3),
     "two scalars": (1, 2),
     "true": True,
@@ -63,7 +70,7 @@ WEIRD = {
 @pytest.mark.parametrize("id", IDS)
 @pytest.mark.parametrize("value", WEIRD.values(), ids=WEIRD)
 def test_strange_returns_fail_with_a_sentence(id, value):
-    verdict = check(id, lambda *_: value)
+    verdict = grader.grade(exercise(id), lambda *_: value)
     assert verdict.status == "failed", str(verdict)
     assert len(verdict.message) > 20
 
@@ -78,9 +85,64 @@ def test_whatever_the_learner_raises_is_a_verdict(id, raised):
     def answer(*_):
         raise raised
 
-    verdict = check(id, answer)
+    verdict = grader.grade(exercise(id), answer)
     assert verdict.status == "failed"
     assert verdict.line == answer.__code__.co_firstlineno + 1
+
+
+async def coroutine(*_):
+    return 1
+
+
+async def asynchronous_generator(*_):
+    yield 1
+
+
+def generator(*_):
+    yield 1
+
+
+RETURNED = {
+    generator: "returns a generator (`yield` makes one)",
+    coroutine: "returns a coroutine (`async def` makes one)",
+    asynchronous_generator: "returns an asynchronous generator",
+    lambda *_: math: "returns a module",
+    lambda *_: {1: 2}.items(): "returns a value of type dict_items",
+}
+
+
+@pytest.mark.parametrize("id", IDS)
+@pytest.mark.parametrize("answer", RETURNED)
+def test_what_cannot_be_read_is_named(id, answer):
+    verdict = grader.grade(exercise(id), answer)
+    assert verdict.status == "failed", str(verdict)
+    assert RETURNED[answer] in verdict.message
+
+
+def test_closing_what_it_prints_to_is_no_harm():
+    source = "import sys\n" + SOLUTION.replace("    return", "    sys.stdout.close()\n    return")
+    assert grade_source("attention.softmax", source).passed
+
+
+def test_putting_an_array_into_the_list_it_is_given_is_no_harm():
+    def answer(tokens, pair, new):
+        given = list(tokens)
+        tokens[:] = [np.zeros(2)]
+        return _namespace("pretraining.merge_pair")(given, pair, new)
+
+    verdict = grader.grade(exercise("pretraining.merge_pair"), answer)
+    assert verdict.passed
+    assert "changes the array or list it is given" in verdict.message
+
+
+def test_a_wrapper_of_itself_is_called_all_the_same():
+    class Endless:
+        def __call__(self, x):
+            return _softmax(x, -1)
+
+    answer = Endless()
+    answer.__wrapped__ = answer
+    assert grader.grade(exercise("attention.softmax"), answer).passed
 
 
 def test_exit_is_explained():
@@ -158,11 +220,11 @@ def test_mutating_the_inputs_to_match_the_output_does_not_help():
 
 
 def test_a_reused_buffer_does_not_rewrite_earlier_answers():
-    buffer = np.zeros((9, 9))
+    buffer = np.zeros((300, 300), dtype=bool)
 
     def answer(T):
         buffer[:] = 0
-        buffer[:T, :T] = np.tril(np.ones((T, T)))
+        buffer[:T, :T] = np.tri(T)
         return buffer[:T, :T]
 
     assert check("attention.causal_mask", answer).passed
@@ -227,7 +289,8 @@ def test_integers_floats_lists_and_other_callables():
     assert check("attention.softmax", softmax).passed
     assert check("attention.softmax", lambda x: _softmax(x, -1).tolist()).passed
     assert check("attention.softmax", lambda x: _softmax(x, -1).astype(np.float32)).passed
-    assert check("attention.causal_mask", lambda T: np.tri(T, dtype=int)).passed
+    assert check("attention.causal_mask", lambda T: np.tri(T, dtype=bool)).passed
+    assert check("attention.causal_mask", lambda T: np.tri(T) > 0).passed
     count = exercise("transformer.count_parameters").id
     assert check(count, lambda V, T, L, D: np.int64(V * D + T * D + 12 * L * D * D)).passed
 
@@ -306,6 +369,12 @@ def test_sources_do_not_share_names():
     assert "uses a name that nothing has defined" in verdict.message
 
 
+def _namespace(id):
+    namespace = {"np": np}
+    exec(exercise(id).solution, namespace)
+    return namespace[exercise(id).function]
+
+
 def _softmax(x, axis):
     weights = np.exp(x - x.max(axis=axis, keepdims=True))
     return weights / weights.sum(axis=axis, keepdims=True)
@@ -361,6 +430,27 @@ def test_a_mistake_is_not_recognised_by_agreement_where_it_is_right():
     definition = _doubling(doubles_two, doubles_zero, mistakes=(mistake,))
     assert grader.grade(definition, lambda x: x + x * x).hint is None
     assert grader.grade(definition, lambda x: x * x + (x == 2)).hint == "H"
+
+
+def test_hints_are_true():
+    """What looks like a mistake on a small input only, or by being nan, earns no hint."""
+    norm, attend = exercise("transformer.layer_norm"), exercise("attention.attend")
+    variance, added = "x.var(axis=-1, keepdims=True)", "((x - mean) ** 2).sum(-1)[..., None]"
+    verdict = grade_source(norm.id, norm.solution.replace(variance, added))
+    assert (verdict.status, verdict.hint) == ("failed", None)
+    verdict = grade_source(
+        attend.id,
+        attend.solution.replace("np.where(mask, scores, -np.inf)", "scores + (1 - mask) * -np.inf"),
+    )
+    assert (verdict.status, verdict.hint) == ("failed", None)
+
+
+def test_what_differs_looks_different():
+    attend = exercise("attention.attend")
+    verdict = grade_source(attend.id, attend.solution.replace("-np.inf)", "-10)"))
+    assert verdict.status == "failed"
+    shown = verdict.message.split("you return `")[1].split("`")
+    assert shown[0] != shown[2], verdict.message
 
 
 def test_unknown_ids_name_the_nearest():

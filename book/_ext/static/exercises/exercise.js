@@ -31,6 +31,7 @@ class Exercise {
   #hints; // those not shown yet
   #record; // {code, status, checks}, as progress.js keeps it
   #saving = 0; // the timer that will save the code
+  #failing = false; // whether the page shows that an answer has failed
   #stopping = null; // the AbortController of the check that runs
   #editor;
 
@@ -104,8 +105,9 @@ class Exercise {
 
   #showBadge() {
     const { status, checks } = this.#record;
-    this.#badge.textContent = status === "passed" ? "✓ Solved" : checks ? "Begun" : "";
-    this.#badge.dataset.status = status;
+    const solved = status === "passed" && (this.#failing ? "Solved before" : "✓ Solved");
+    this.#badge.textContent = solved || (checks ? "Begun" : "");
+    this.#badge.dataset.status = this.#failing ? "" : status;
   }
 
   // ----------------------------------------------------------------- helped
@@ -132,7 +134,7 @@ class Exercise {
 
   #reset() {
     this.#editor.replace(this.#starter);
-    this.#verdict.replaceChildren();
+    this.#clear();
     this.#busy.textContent = "The starter is back. Undo (Ctrl-Z) returns your code.";
     this.#editor.focus();
   }
@@ -181,7 +183,13 @@ class Exercise {
     this.#stopButton.setAttribute("aria-disabled", String(!busy));
     this.#bar.hidden = true;
     this.#busy.textContent = busy ? "Waiting for Python …" : "";
-    if (busy) this.#verdict.replaceChildren();
+    if (busy) this.#clear();
+  }
+
+  #clear() {
+    this.#verdict.replaceChildren();
+    this.#failing = false;
+    this.#showBadge();
   }
 
   #show(verdict) {
@@ -190,6 +198,8 @@ class Exercise {
     }
     this.#verdict.dataset.status = verdict.status;
     this.#verdict.replaceChildren(...verdictNodes(verdict));
+    this.#failing = verdict.status === "failed";
+    this.#showBadge();
   }
 
   #score(status) {
