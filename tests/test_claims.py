@@ -43,6 +43,5 @@ def test_every_known_claim_is_settled(claims: list[dict]) -> None:
 
 def test_ledger_lists_every_settled_claim(claims: list[dict]) -> None:
     page = (BUILD / "html" / "book" / "claims.html").read_text("utf-8")
-    rows = BeautifulSoup(page, "html.parser").select("table.llmlab-ledger tbody tr")
-    listed = [row.find("strong").text for row in rows]
-    assert listed == [claim["id"] for claim in claims]
+    entries = BeautifulSoup(page, "html.parser").select(".llmlab-entry")
+    assert [entry["id"] for entry in entries] == [f"claim-{claim['id']}" for claim in claims]
