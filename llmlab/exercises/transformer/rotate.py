@@ -89,8 +89,8 @@ x'_{2i+1} &= x_{2i}\sin\theta + x_{2i+1}\cos\theta \end{aligned}$$
 
 Take `x` of shape $(T, K)$ with even $K$ and `positions` of shape $(T)$, the position of each row;
 return $(T, K)$. At position 1 the vector $(1, 0)$ becomes $(\cos 1, \sin 1) = (0.54, 0.84)$. (The
-package, like Llama, takes entries $i$ and $i + K/2$ as a pair: the same turn, with the entries in
-another order.)
+package, like Hugging Face's port of Llama, takes entries $i$ and $i + K/2$ as a pair: the same
+turn, with the entries in another order.)
 """,
     starter='''
 def rotate(x, positions):
