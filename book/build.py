@@ -32,10 +32,10 @@ from llmlab_site.execution import (  # noqa: E402
     write_if_changed,
 )
 from llmlab_site.exercises import DISPLAY  # noqa: E402
-from llmlab_site.ledger import chapter_title, collect_claims, ledger_page  # noqa: E402
+from llmlab_site.ledger import chapter_title, collect_claims, ledger_page, sample_card  # noqa: E402
 from llmlab_site.opening import opening_page  # noqa: E402
 from llmlab_site.pyodide import PYODIDE, NumpyMissing, install_numpy  # noqa: E402
-from llmlab_site.repository import colab_buttons  # noqa: E402
+from llmlab_site.repository import colab_buttons, copy_command  # noqa: E402
 from llmlab_site.speed import comparison, gpu, ladder  # noqa: E402
 
 from llmlab.training import recorded_figures, recorded_runs  # noqa: E402
@@ -116,6 +116,8 @@ def write_generated_pages(chapters: list[Path], executed: dict[str, Path]) -> No
     write_if_changed(ROOT / "book" / "claims.md", ledger_page(claims, titles))
     generated = ROOT / "book" / "_generated"
     write_if_changed(generated / "opening.md", opening_page(executed))
+    write_if_changed(generated / "copy.md", copy_command(os.environ))
+    write_if_changed(generated / "card.md", sample_card(executed, "T-08"))
     peers = json.loads((ROOT / "records" / "benchmarks" / "cpu.json").read_text("utf-8"))
     write_if_changed(generated / "comparison.md", comparison(peers))
     write_if_changed(generated / "ladder.md", ladder(recorded_runs("ladder")))
@@ -157,7 +159,7 @@ def shared_hash(executed: dict[str, Path]) -> str:
     """Hash what shows on every page: configuration, contents, titles, buttons, the extension."""
     extension = ROOT / "book" / "_ext"
     paths = [ROOT / "_config.yml", ROOT / "_toc.yml", ROOT / "requirements.txt"]
-    paths += [extension / "package-lock.json", *sorted(extension.glob("llmlab_site/*.py"))]
+    paths += [extension / "package-lock.json", *sorted(extension.glob("llmlab_site/*.*"))]
     paths += sorted(path for path in extension.glob("[st]*/**/*") if path.is_file())
     paths += sorted((ROOT / "llmlab" / "exercises").rglob("*.py"))
     paths += [ROOT / "llmlab" / "display" / name for name in DISPLAY]

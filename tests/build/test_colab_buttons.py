@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from llmlab_site.repository import REPOSITORY, colab_address, colab_buttons
+from llmlab_site.repository import REPOSITORY, colab_address, colab_buttons, copy_command
 
 BUTTON = "https://colab.research.google.com/github/owner/name/blob/colab/notebooks/01_a.ipynb"
 CONF = """
@@ -31,6 +31,12 @@ def test_buttons_lead_to_the_colab_branch(address: str) -> None:
     options = colab_buttons({REPOSITORY: "https://github.com/owner/name" + address})
     assert options["repository_url"] == "https://github.com/owner/name"
     assert options["repository_branch"] == "colab"
+
+
+def test_a_clone_is_asked_for_only_where_an_address_is_known() -> None:
+    address = "https://github.com/owner/name"
+    assert f"git clone {address}" in copy_command({REPOSITORY: address})
+    assert "clone" not in copy_command({})
 
 
 def test_without_a_repository_nothing_changes() -> None:

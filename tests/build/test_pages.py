@@ -10,18 +10,26 @@ from pathlib import Path
 import nbformat
 import pytest
 from llmlab_site.catalogue import WIDGETS, catalogue
-from llmlab_site.ledger import chapter_title, collect_claims, ledger_page
+from llmlab_site.ledger import (
+    chapter_title,
+    collect_claims,
+    ledger_page,
+    sample_card,
+    with_ledger_links,
+)
 from llmlab_site.widget_state import LARGEST, externalise
 
 CLAIM = {
     "id": "T-08",
     "text": "Scores are *divided* by √K | always.",
-    "verdict": "correct",
+    "verdict": "correct, but the mask is left out",
+    "kind": "correct",
     "sources": ["vaswani2017attention"],
     "measured": {"entropy (nats)": "3.6"},
     "accept": "3.6 to 3.8",
     "holds": True,
     "note": "",
+    "how": "three seeds",
 }
 
 
@@ -63,6 +71,24 @@ def test_ledger_links_to_the_cell_and_escapes_marks(tmp_path: Path) -> None:
     assert "../notebooks/01_a.html#claim-T-08" in page
     assert r"Scores are \*divided\* by √K \| always." in page
     assert "{cite:p}`vaswani2017attention`" in page
+    assert 'id="claim-T-08" data-kind="correct"' in page
+    assert '<i aria-hidden="true">✓</i> correct, but the mask is left out' in page
+    assert "<dt>entropy (nats)</dt><dd>3.6</dd>" in page
+    assert "<b>Measured:</b> three seeds." in page
+    assert "1 claim. ✓ correct: 1, ≈ oversimplified: 0, ✗ wrong: 0," in page
+
+
+def test_cards_lead_to_their_entries_once() -> None:
+    head = '<div class="head"><b>T-08</b><i>✓</i></div>'
+    linked = with_ledger_links(head)
+    assert '<b><a href="../book/claims.html#claim-T-08">T-08</a></b>' in linked
+    assert with_ledger_links(linked) == linked
+
+
+def test_a_card_can_be_shown_on_another_page(tmp_path: Path) -> None:
+    here = executed(tmp_path, card(CLAIM))
+    assert sample_card(here, "x") == card(CLAIM) + "\n"
+    assert sample_card(here, "T-09") == "\n"
 
 
 def test_ledger_without_claims_says_so() -> None:

@@ -15,7 +15,7 @@ from .drivers import Engine
 
 SETTLE = """
 const until = async (act) => { while (!act()) await new Promise((go) => setTimeout(go, 20)); };
-await window.MathJax?.startup?.promise;
+document.querySelector(".llmlab-invite")?.click();
 await document.fonts.ready;
 const widgets = [...document.querySelectorAll(".llmlab-widget")];
 for (const widget of widgets) {
@@ -30,9 +30,9 @@ return widgets.map((widget) => widget.dataset.state);
 """
 # The first glyph of the n-th formula that begins with a parenthesis, in the middle of the window.
 FIRST_GLYPH = """
-const formulas = [...(window.MathJax?.startup?.document?.math ?? [])].filter((item) =>
-  /^\\s*\\(/.test(item.math) && item.typesetRoot?.isConnected && item.typesetRoot.offsetParent);
-const formula = formulas[given[0]]?.typesetRoot;
+const formulas = [...document.querySelectorAll("mjx-container")].filter((node) =>
+  /^\\s*\\(/.test(node.dataset.tex) && node.offsetParent);
+const formula = formulas[given[0]];
 if (!formula) return null;
 formula.scrollIntoView({ block: "center" });
 const { x, y, width, height } = formula.querySelector("use, path").getBoundingClientRect();

@@ -191,10 +191,11 @@ def listen(visit: Visit) -> None:
 
 
 def settle(page: Page) -> None:
-    """Bring every widget and exercise into view once; wait for formulas, fonts and all of them."""
+    """Bring every widget and exercise into view once; wait for fonts and all of them."""
     page.wait_for_load_state("load")
-    page.evaluate("() => window.MathJax?.startup?.promise")
     page.evaluate("() => document.fonts.ready")
+    for invitation in page.locator(".llmlab-invite").all():
+        invitation.click()
     for widget in page.locator(".llmlab-widget").all():
         widget.evaluate("node => node.scrollIntoView()")
         expect(widget).to_have_attribute("data-state", re.compile("mounted|failed"))

@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
-from .conftest import Visit
+from tests.browser import eventually, frames
+
+from .conftest import SIZES, Visit, chapter_names
 
 Open = Callable[..., Visit]
 PAGE = "book/how_to_use.html"
@@ -40,6 +42,50 @@ def test_search_finds_a_word(visit: Open, size: str) -> None:
     expect(result).to_have_attribute("href", re.compile("^(book|notebooks)/"))
     result.click()
     expect(page.locator("main")).to_contain_text("perplexity", ignore_case=True)
+
+
+TOP = "node => node.getBoundingClientRect().top"
+
+
+@pytest.mark.parametrize("name", chapter_names())
+@pytest.mark.parametrize("size", ["wide", "phone"])
+def test_contents_lead_to_the_heading_though_figures_come_late(
+    browser: Browser, address: str, name: str, size: str
+) -> None:
+    """Some headings, each in a fresh page: what lies above is not there yet when it is chosen."""
+    page = browser.new_page(viewport=SIZES[size])
+    page.goto(address + name)
+    targets = page.locator("article section[id]").evaluate_all("nodes => nodes.map(n => n.id)")
+    for target in [targets[-1], targets[-2], *targets[2:-2:6]]:
+        page.goto("about:blank")
+        page.goto(address + name)
+        page.locator(f"nav a[href='#{target}']").first.evaluate("node => node.click()")
+        expect_there(page, target)
+        page.goto("about:blank")
+        page.goto(f"{address}{name}#{target}")  # as from another page
+        expect_there(page, target)
+    page.close()
+
+
+def expect_there(page: Page, target: str) -> None:
+    """The section stays at the top of the window, or is as far up as the page's end allows."""
+    page.wait_for_load_state("networkidle")
+    frames(page, 20)
+    end = "Math.abs(document.documentElement.scrollHeight - scrollY - innerHeight) < 2"
+    eventually(
+        lambda: (page.locator(f"[id='{target}']").first.evaluate(TOP), page.evaluate(end)),
+        lambda found: -5 <= found[0] <= 120 or (found[1] and found[0] > 0),
+    )
+
+
+def test_a_hit_of_the_search_leads_to_the_place(visit: Open) -> None:
+    page = visit(PAGE).page
+    page.goto(page.url.replace(PAGE, "search.html?q=Pyodide"))
+    page.locator("#search-results li a[href*='how_to_use']").first.click()
+    page.wait_for_url(f"**/{PAGE}*")
+    expect(page.locator(".llmlab-found")).to_contain_text("Pyodide")
+    expect(page.locator(".llmlab-found")).to_be_in_viewport()
+    eventually(lambda: page.evaluate("scrollY"), lambda top: top > 100)
 
 
 def test_contents_open_on_a_phone(visit: Open) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser import eventually
+from tests.browser import eventually, unchanging
 
 from .conftest import HTML, chapter_names, page_names
 
@@ -30,7 +30,9 @@ def test_page_can_be_read_without_scripts(
     article = page.locator("article.bd-article, main").first
     eventually(article.inner_text, lambda text: len(text) > 100)
     expect(page.locator("main h1").last).to_be_visible()
+    assert "\\(" not in unchanging(article.inner_text(), "no script can draw a formula")
     if name in chapter_names():
+        expect(page.locator("mjx-container svg").first).to_be_visible()
         expect_words_for_widgets(page, (HTML / name).read_text("utf-8"))
     page.close()
 

@@ -39,11 +39,19 @@ each_chapter = each(chapter_names(), ["wide"])
 
 @each_chapter
 def test_chapter_is_light_until_it_is_touched(visited: Visit) -> None:
-    """All that a chapter fetches by itself is at most 1.5 MB as a server would send it."""
+    """All that a chapter fetches by itself is at most 0.9 MB as a server would send it."""
     sizes = {answer.url: len(gzip.compress(answer.body())) for answer in visited.untouched}
     assert sizes
     assert not [url for url in sizes if "pyodide" in url or "editor" in url]
-    assert sum(sizes.values()) < 1_500_000
+    assert sum(sizes.values()) < 900_000
+
+
+@each(sorted(set(page_names()) - set(chapter_names())), ["wide"])
+def test_page_fetches_no_model_that_nobody_asked_for(visited: Visit) -> None:
+    """All that a page without cells fetches by itself is at most 0.7 MB."""
+    sizes = {answer.url: len(gzip.compress(answer.body())) for answer in visited.untouched}
+    assert sum(sizes.values()) < 700_000
+    assert not [url for url in sizes if url.endswith(".bin")]
 
 
 @each_chapter

@@ -148,3 +148,66 @@ def test_another_tab_is_noticed(page: Page) -> None:
 def test_damaged_records_count_as_nothing(page: Page) -> None:
     page.evaluate("localStorage.setItem('llmlab:exercise:attention.softmax', '{oops')")
     expect(panel(page, {"quiz:x": {"first": 3}})).to_contain_text("Nothing yet")
+
+
+EXERCISE = "attention.softmax"
+KEPT = f"JSON.parse(localStorage.getItem('llmlab:exercise:{EXERCISE}'))"
+
+
+def chapter_tab(page: Page) -> tuple[Page, Locator]:
+    """The first chapter in a tab of its own, and the exercise, awake."""
+    tab = page.context.new_page()
+    tab.goto(page.url.replace("book/index", "notebooks/01_attention"))
+    tab.locator(".tag_exercise", has_text="def softmax(").scroll_into_view_if_needed()
+    cell = tab.locator(f"[data-exercise='{EXERCISE}']")
+    expect(cell.locator(".cm-content")).to_be_visible()
+    return tab, cell
+
+
+def test_an_exercise_solved_in_one_tab_is_solved_in_the_other(page: Page) -> None:
+    (first, _), (_, other) = chapter_tab(page), chapter_tab(page)
+    first.evaluate(
+        PUT, {f"exercise:{EXERCISE}": {"status": "passed", "checks": 1, "code": "# mine"}}
+    )
+    expect(other.locator(".llmlab-badge")).to_have_text("✓ Solved")
+    expect(other.locator(".cm-content")).to_have_text("# mine")
+    other.locator(".cm-content").press("End")
+    other.locator(".cm-content").press("x")
+    eventually(
+        lambda: first.evaluate(KEPT),
+        lambda kept: (
+            kept["status"] == "passed" and "# mine" in kept["code"] and "x" in kept["code"]
+        ),
+    )
+
+
+def test_what_is_typed_while_another_tab_solves_is_not_lost_nor_unsolves(page: Page) -> None:
+    tab, cell = chapter_tab(page)
+    solved = {"status": "passed", "checks": 3, "code": "# theirs"}
+    # stored without a word, as for a page that was frozen
+    tab.evaluate(PUT, {f"exercise:{EXERCISE}": solved})
+    cell.locator(".cm-content").press("x")
+    eventually(lambda: tab.evaluate(KEPT), lambda kept: "x" in kept["code"])
+    eventually(lambda: tab.evaluate(KEPT)["status"], "passed")
+
+
+def test_what_another_tab_forgot_is_not_kept_again(page: Page) -> None:
+    page.evaluate(PUT, SOLVED)
+    tab, cell = chapter_tab(page)
+    expect(cell.locator(".llmlab-badge")).to_have_text("✓ Solved")
+    found = panel(page, SOLVED)
+    found.get_by_role("button", name="Reset").click()
+    found.get_by_role("button", name="Forget").click()
+    expect(cell.locator(".llmlab-badge")).to_have_text("")
+    expect(cell.locator(".cm-content")).to_contain_text("def softmax")
+    cell.locator(".cm-content").press("x")
+    eventually(lambda: tab.evaluate(KEPT), lambda kept: kept and kept["status"] != "passed")
+
+
+def test_a_file_does_not_unsolve(page: Page, tmp_path: Path) -> None:
+    found = panel(page, SOLVED)
+    older = {"exercise:attention.softmax": {"code": "older", "status": "failed", "checks": 1}}
+    text = json.dumps({"llmlab": 1, "records": older | FAILED})
+    found.locator("input").set_input_files(file_with(text, tmp_path))
+    expect(found.get_by_role("status")).to_have_text("What the file holds is here now.")
+    eventually(lambda: page.evaluate(KEPT), SOLVED["exercise:attention.softmax"])

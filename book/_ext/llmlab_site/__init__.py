@@ -1,8 +1,8 @@
 """The book's own Sphinx extension: a site that serves everything itself.
 
-It vendors MathJax, fonts and the widgets' loader, drops what the default build would load from
-other hosts, brings the exercises to life, and reads a chapter again when its notebook was executed
-again.
+It vendors fonts and the widgets' loader, drops what the default build would load from other hosts,
+draws the formulas, brings the exercises to life, and reads a chapter again when its notebook was
+executed again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from sphinx_thebe import init_thebe_core
 from .assets import EXTENSION, copy_assets
 from .catalogue import CATALOGUE
 from .exercises import add_exercises
+from .formulas import with_formulas
+from .ledger import PAGE, with_ledger_links
 from .noscript import with_sentences
 from .repository import colab_buttons
 from .widget_state import externalise
@@ -37,9 +39,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", add_static_files)
     app.connect("env-get-outdated", changed_notebooks)
     app.connect("source-read", read_executed)
+    app.connect("html-page-context", add_ledger_script)
     app.connect("build-finished", finish)
     app.add_css_file("llmlab.css", priority=900)
     app.add_css_file("exercises/exercises.css", priority=900)
+    app.add_js_file("opened_as_file.js", priority=900)
     for script in ("mount.js", "scrolling.js", "exercises/enhance.js"):
         app.add_js_file(script, type="module", priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
@@ -67,6 +71,12 @@ def add_static_files(app: Sphinx) -> None:
     copy_assets(static)
     generated = Path(app.srcdir) / CATALOGUE
     add_exercises(static, json.loads(generated.read_text("utf-8")) if generated.is_file() else [])
+
+
+def add_ledger_script(app: Sphinx, page: str, *_: Any) -> None:
+    """Give the ledger of claims, and no other page, its filters."""
+    if page == PAGE.removesuffix(".html"):
+        app.add_js_file("ledger.js", type="module", priority=900)
 
 
 def changed_notebooks(
@@ -97,12 +107,20 @@ def read_executed(app: Sphinx, document: str, source: list[str]) -> None:
 def finish(app: Sphinx, error: Exception | None) -> None:
     """Correct and slim the pages once all of them are written."""
     if error is None and app.builder.format == "html":
-        for page in Path(app.outdir).rglob("*.html"):
-            text = page.read_text("utf-8")
-            corrected = without_icon_script(with_sentences(with_correct_roles(text)))
+        paths = sorted(Path(app.outdir).rglob("*.html"))
+        texts = [path.read_text("utf-8") for path in paths]
+        for path, text, corrected in zip(paths, texts, corrected_pages(texts), strict=True):
             if corrected != text:
-                page.write_text(corrected, "utf-8")
+                path.write_text(corrected, "utf-8")
         externalise(Path(app.outdir))
+
+
+def corrected_pages(pages: list[str]) -> list[str]:
+    """Return pages as readers shall get them; what was corrected before stays as it is."""
+    corrections = (with_correct_roles, with_ledger_links, with_sentences, without_icon_script)
+    for correct in corrections:
+        pages = [correct(page) for page in pages]
+    return with_formulas(pages)
 
 
 def without_icon_script(page: str) -> str:

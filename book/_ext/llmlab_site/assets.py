@@ -15,8 +15,6 @@ MODULES = EXTENSION / "node_modules"
 
 # Source in node_modules -> place under _static/vendor. A folder is copied whole.
 VENDORED = {
-    "mathjax/es5/tex-svg.js": "mathjax/tex-svg.js",
-    "mathjax/es5/input/tex/extensions": "mathjax/input/tex/extensions",
     "requirejs/require.js": "widgets/require.js",
     "@jupyter-widgets/html-manager/dist/embed-amd.js": "widgets/embed-amd.js",
 }

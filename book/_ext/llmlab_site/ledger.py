@@ -10,17 +10,23 @@ from pathlib import Path
 
 import nbformat
 
+from llmlab.display.cards.claims import KINDS, VERDICTS
+
 CARD = re.compile(
     r"""class=["'][^"']*\bllmlab-claim\b[^>]*?data-claim=(["'])(?P<json>.*?)\1""", re.S
 )
 
-INTRODUCTION = """# The ledger of claims
+ARTICLE = (
+    "a survey article on large language models of 22 December 2025, revised on 15 January 2026"
+)
+INTRODUCTION = f"""# The ledger of claims
 
-Each row is a statement about language models that a widely read survey makes and that a chapter of
-this book examined. *Verdict* is what became of it; *measured* stands beside the bound that was
-written down beforehand, for the worst of three random seeds. Follow the chapter to the cell that
-produced the number.
+Each entry is a statement of one article, in our words: {ARTICLE}. Sign and colour give the verdict
+on the article. Below stands what we measured, beside the bound that was written down beforehand,
+and how it was measured: exactly, on one random seed, on three (then the number is that of the
+worst), or in a stored record of a longer run.
 """
+PAGE = "book/claims.html"
 
 
 def collect_claims(executed: Mapping[str, Path]) -> list[dict]:
@@ -41,12 +47,17 @@ def collect_claims(executed: Mapping[str, Path]) -> list[dict]:
 
 
 def ledger_page(claims: list[dict], titles: Mapping[str, str]) -> str:
-    """Return the Markdown of the ledger: a table for each chapter that settled a claim."""
+    """Return the Markdown of the ledger: a section for each chapter that settled a claim.
+
+    ``static/ledger.js`` turns the summary at its head into filters.
+    """
     lines = [INTRODUCTION]
+    if claims:
+        lines += [_summary(claims), f"<style>{VERDICTS}</style>\n"]
     for document, title in titles.items():
         settled = [claim for claim in claims if claim["document"] == document]
         if settled:
-            lines += [f"## {title}\n", _table(settled)]
+            lines += [f"## {title}\n", *map(_entry, settled)]
     if not claims:
         lines.append("No chapter has settled a claim yet.\n")
     return "\n".join(lines)
@@ -77,26 +88,47 @@ def _parse(attribute: str, document: str) -> dict:
     return {**claim, "document": document}
 
 
-def _table(claims: list[dict]) -> str:
-    head = "* - Claim\n  - Verdict\n  - Measured\n  - Cell"
-    rows = "\n".join(_row(claim) for claim in claims)
-    return f":::{{list-table}}\n:header-rows: 1\n:class: llmlab-ledger\n\n{head}\n{rows}\n:::\n"
+def with_ledger_links(page: str) -> str:
+    """Return a chapter's page with the id of each card leading to its entry in the ledger."""
+    link = rf'\1<a href="../{PAGE}#claim-\2">\2</a>\3'
+    return re.sub(r'(<div class="head"><b>)([\w-]+)(</b>)', link, page)
 
 
-def _row(claim: dict) -> str:
+def sample_card(executed: Mapping[str, Path], name: str) -> str:
+    """Return the card of a claim as its chapter shows it; nothing if no chapter settled it."""
+    outputs = (text for path in executed.values() for text in _html_outputs(path))
+    return next((text for text in outputs if f'id="claim-{name}"' in text), "") + "\n"
+
+
+def _summary(claims: list[dict]) -> str:
+    """How many claims there are of each kind: what the filters of the page start from."""
+    kinds = {kind: sum(claim["kind"] == kind.name for claim in claims) for kind in KINDS}
+    counted = ", ".join(f"{kind.sign} {kind.name}: {count}" for kind, count in kinds.items())
+    noun = "claim" if len(claims) == 1 else "claims"
+    return f'<p class="llmlab-filters">{len(claims)} {noun}. {counted}.</p>\n'
+
+
+def _entry(claim: dict) -> str:
+    """A claim as HTML around one paragraph of Markdown: the verdict with its sources."""
+    sign = next(kind.sign for kind in KINDS if kind.name == claim["kind"])
     sources = ",".join(claim.get("sources", []))
     cited = f" {{cite:p}}`{sources}`" if sources else ""
-    name = claim["id"]
-    address = f"../{claim['document']}.html#claim-{name}"
-    measured = "<br>".join(f"{_plain(what)}: {value}" for what, value in claim["measured"].items())
-    return "\n".join(
-        [
-            f"* - **{name}** {_plain(claim['text'])}",
-            f"  - {_plain(claim['verdict'])}{cited}",
-            f"  - {measured} <small>Bound: {_plain(claim['accept'])}</small>",
-            f'  - <a href="{address}">see {name} measured</a>',
-        ]
+    name, document, kind = claim["id"], claim["document"], claim["kind"]
+    rows = "".join(
+        f"<dt>{html.escape(what)}</dt><dd>{html.escape(value)}</dd>"
+        for what, value in claim["measured"].items()
     )
+    how = f" <b>Measured:</b> {html.escape(claim['how'])}." if claim.get("how") else ""
+    return f"""<div class="llmlab-entry" id="claim-{name}" data-kind="{kind}"><div>
+
+**{name}** {_plain(claim["text"])}
+
+<i aria-hidden="true">{sign}</i> {_plain(claim["verdict"])}{cited}
+
+</div><div><dl>{rows}</dl>
+<p><b>Bound:</b> {html.escape(claim["accept"])}.{how}
+<a href="../{document}.html#claim-{name}">See {name} in its chapter</a></p></div></div>
+"""
 
 
 def _plain(text: str) -> str:

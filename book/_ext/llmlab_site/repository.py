@@ -20,6 +20,14 @@ def colab_address(repository: str, path: str) -> str | None:
     return f"{COLAB}/github/{found[1]}/blob/{BRANCH}/{path}" if found else None
 
 
+def copy_command(environment: Mapping[str, str]) -> str:
+    """Return how to get a copy of the repository, as Markdown."""
+    repository = environment.get(REPOSITORY, "")
+    if repository:
+        return f"Get the repository:\n\n```bash\ngit clone {repository}\n```\n"
+    return "You need a copy of the book's repository, the folder with its `README.md`.\n"
+
+
 def colab_buttons(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the theme's options for a Colab button on every chapter; none without a repository.
 

@@ -2,7 +2,7 @@
 //
 // An anywidget is an ES module with `render({model, el})`. Here the model is a plain object that
 // keeps the values the notebook left and tells the module's listeners about changes. A widget is
-// mounted when it comes near the screen; its module and its arrays are fetched then, once for all
+// mounted when it comes near the screen (that of the opening when it is asked for); its module and its arrays are fetched then, once for all
 // widgets that share them. Pages with core ipywidgets load Jupyter's own manager for those alone.
 
 const STATE = "application/vnd.jupyter.widget-state+json";
@@ -152,8 +152,24 @@ const waiting = new Map();
 
 function start(place) {
   nearby.unobserve(place);
-  waiting.get(place)?.();
+  const started = waiting.get(place)?.();
   waiting.delete(place);
+  return started;
+}
+
+// The model of the opening weighs more than the rest of its page: it comes when it is asked for.
+function invite(place) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "llmlab-invite";
+  button.textContent = "Begin a text yourself";
+  button.addEventListener("click", async () => {
+    button.textContent = "The model is coming …";
+    await start(place);
+    button.remove();
+    place.querySelector("textarea")?.focus();
+  });
+  place.after(button);
 }
 
 function makePlace(view, id, record) {
@@ -163,7 +179,8 @@ function makePlace(view, id, record) {
   place.textContent = `Loading an interactive figure … ${record.state.description ?? ""}`;
   view.replaceWith(place);
   waiting.set(place, () => mount(place, id, record));
-  nearby.observe(place);
+  if (place.closest(".llmlab-opening")) invite(place);
+  else nearby.observe(place);
 }
 
 function loadScript(name, attributes = {}) {

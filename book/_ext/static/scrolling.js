@@ -1,5 +1,7 @@
-// What is wider than the screen scrolls by itself; the keyboard must reach it.
+// What is wider than the screen scrolls by itself, and the keyboard must reach it. And a jump within
+// the page, or into it, ends where it should, though figures above its end come later and push it on.
 
+const PATIENCE = 60_000; // milliseconds in which figures may still come, on a slow line
 const WIDE = "mjx-container[display='true'], .bd-article :is(pre, table), .cell_output > .output";
 
 function markScrollable() {
@@ -10,8 +12,67 @@ function markScrollable() {
   }
 }
 
+let jump = 0; // the frame that will look after the last jump
+
+/** Keep `target` at the top of the window until the reader does something. */
+function keepAt(target) {
+  cancelAnimationFrame(jump);
+  const end = performance.now() + PATIENCE;
+  let top = NaN;
+  const look = (now) => {
+    if (target.getBoundingClientRect().top !== top) target.scrollIntoView({ behavior: "instant" });
+    top = target.getBoundingClientRect().top;
+    jump = now < end ? requestAnimationFrame(look) : 0;
+  };
+  jump = requestAnimationFrame(look);
+}
+
+function keepHash() {
+  const target = document.getElementById(location.hash.slice(1)); // not :target, which comes later
+  if (target) keepAt(target);
+}
+
+/** The words that the search page looked for, if the reader comes from there. */
+function searched() {
+  if (!document.referrer.split("?")[0].endsWith("/search.html")) return [];
+  try {
+    return (localStorage.getItem("sphinx_highlight_terms") ?? "").split(/\s+/).filter(Boolean);
+  } catch {
+    return []; // the browser keeps nothing
+  }
+}
+
+/** A hit that has no address of its own leads to the section with the words, and marks the place. */
+function keepFound() {
+  const words = searched();
+  if (!words.length || location.hash) return;
+  const places = [...document.querySelectorAll("article :is(p, li, dt, dd, td, pre, h2, h3, h4)")];
+  const having = (some) => places.find((node) => some.every((word) => node.textContent.toLowerCase().includes(word)));
+  const found = having(words) ?? having(words.slice(0, 1));
+  if (!found) return;
+  found.classList.add("llmlab-found");
+  const section = found.closest("section[id]");
+  const below = found.getBoundingClientRect().top - section.getBoundingClientRect().top;
+  keepAt(below < innerHeight / 2 ? section : found);
+}
+
+function watchJumps() {
+  for (const event of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+    addEventListener(event, () => cancelAnimationFrame(jump), { passive: true });
+  }
+  addEventListener("hashchange", keepHash);
+  addEventListener("click", ({ target }) => {
+    const link = target.closest?.("a[href^='#']");
+    if (link?.hash === location.hash) keepHash(); // no change, but a jump
+  });
+  const [{ type }] = performance.getEntriesByType("navigation");
+  if (type !== "navigate") return; // the browser goes back to where the reader was
+  keepHash();
+  keepFound();
+}
+
 async function main() {
-  await window.MathJax?.startup?.promise;
+  watchJumps();
   await document.fonts.ready;
   markScrollable();
   let waiting;

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import llmlab
 from llmlab.analysis import peak_memory
@@ -19,13 +20,30 @@ __all__ = ["chapter_cost", "gpu_cost", "settle"]
 WAYS = ("exact", "one seed", "three seeds", "record")  # how something was measured
 LEDGER = Path(__file__).with_name("ledger")
 
+
+class Kind(NamedTuple):
+    """How a kind of verdict looks: never by its colour alone."""
+
+    name: str  # the words with which the verdicts of this kind begin
+    sign: str
+    colour: str  # at least 3:1 on white and in the dark, told apart in every colour blindness
+
+
+KINDS = (
+    Kind("correct", "✓", "#1f78b4"),
+    Kind("oversimplified", "≈", "#b58900"),
+    Kind("wrong", "✗", "#c8372d"),
+    Kind("a value judgement", "◇", "#7a7f87"),
+)
+VERDICTS = "".join(f'[data-kind="{kind.name}"]{{--verdict:{kind.colour}}}' for kind in KINDS)
+
 SHEET = """
-.llmlab-claim{border:1px solid rgba(128,128,128,.35);border-left:4px solid #00906a;
+.llmlab-claim{border:1px solid rgba(128,128,128,.35);border-left:4px solid var(--verdict);
 border-radius:6px;padding:.7rem 1rem .75rem;margin:.8rem 0;max-width:46rem;line-height:1.5}
-.llmlab-claim[data-holds=false]{border-left-color:#d55e00}
-.llmlab-claim p{margin:.15rem 0 .5rem}.llmlab-claim .head{font-size:.85em;opacity:.9}
-.llmlab-claim .head b{margin-right:.6em}
-.llmlab-claim dl{display:grid;grid-template-columns:minmax(0,max-content) minmax(0,1fr);
+.llmlab-claim p{margin:.15rem 0 .5rem}.llmlab-claim .head{font-size:.9em}
+.llmlab-claim .head b{margin-right:.6em}.llmlab-claim .head i{font-style:normal;font-weight:700;
+color:var(--verdict)}.llmlab-claim dl{display:grid;
+grid-template-columns:minmax(0,max-content) minmax(0,1fr);
 gap:.1rem 1.1rem;margin:0;font-variant-numeric:tabular-nums}
 .llmlab-claim dt,.llmlab-claim dd{float:none;width:auto;margin:0;font-weight:inherit}
 .llmlab-claim dd{font-weight:600}.llmlab-claim .end{border-top:1px solid rgba(128,128,128,.3);
@@ -34,6 +52,15 @@ padding-top:.4rem;margin:.5rem 0 0}
 .llmlab-claim dd{margin-bottom:.3rem}}
 @media print{.llmlab-claim{break-inside:avoid}}
 """
+
+
+def verdict_kind(verdict: str) -> Kind:
+    """The kind of a verdict such as "wrong as stated". Raises ValueError if it is of none."""
+    for kind in KINDS:
+        if verdict.startswith(kind.name):
+            return kind
+    names = ", ".join(kind.name for kind in KINDS)
+    raise ValueError(f"verdict must begin with one of {names}: got {verdict!r}.")
 
 
 @cache
@@ -57,6 +84,9 @@ def settle(
 ) -> None:
     """Show the card of claim ``id`` and raise AssertionError unless ``holds``.
 
+    The colour and the sign of the card are those of the verdict on the article; that our own bound
+    holds is said on a line of its own.
+
     ``measured`` maps what was measured, with its unit, to its value for the worst seed; ``accept``
     says in words the bound that decides; ``holds`` is the comparison of the two, made by the
     caller; ``note`` is a closing remark; ``how`` says how it was measured, and begins with
@@ -77,6 +107,7 @@ def settle(
         "id": id,
         "text": claim["text"],
         "verdict": claim["verdict"],
+        "kind": verdict_kind(claim["verdict"]).name,
         "sources": claim["sources"],
         "measured": values,
         "accept": accept,
@@ -128,22 +159,24 @@ def _remark(text: str) -> None:
 
 
 def _card(record: dict) -> str:
-    quoted = html.escape(json.dumps(record, ensure_ascii=False, sort_keys=True), quote=True)
+    quoted = html.escape(json.dumps(record, ensure_ascii=False), quote=True)
     rows = "".join(
         f"<dt>{html.escape(what)}</dt><dd>{html.escape(value)}</dd>"
         for what, value in record["measured"].items()
     )
-    sign, word = ("✓", "holds") if record["holds"] else ("✗", "does not hold")
-    note = f" {html.escape(record['note'])}" if record["note"] else ""
+    kind = verdict_kind(record["verdict"])
+    verdict = record["verdict"][0].upper() + record["verdict"][1:]
+    word = "holds" if record["holds"] else "does not hold"
+    how = f"<br><b>Measured:</b> {html.escape(record['how'])}." if record["how"] else ""
+    note = f"<br>{html.escape(record['note'])}" if record["note"] else ""
     return (
-        f"<style>{SHEET}</style>"
+        f"<style>{VERDICTS}{SHEET}</style>"
         f'<div class="llmlab-claim" id="claim-{record["id"]}" role="group"'
-        f' aria-label="Claim {record["id"]}" data-holds="{str(record["holds"]).lower()}"'
-        f' data-claim="{quoted}">'
+        f' aria-label="Claim {record["id"]}" data-kind="{kind.name}" data-claim="{quoted}">'
         f'<div class="head"><b>{record["id"]}</b>'
-        f" The article: {html.escape(record['verdict'])}</div>"
-        f"<p>{html.escape(record['text'])}</p><dl>{rows}</dl>"
-        f'<p class="end"><b>{sign} Our bound {word}:</b> {html.escape(record["accept"])}.{note}</p>'
+        f'<i aria-hidden="true">{kind.sign}</i> {html.escape(verdict)}</div>'
+        f"<p>The article: {html.escape(record['text'])}</p><dl>{rows}</dl>"
+        f'<p class="end"><b>Our bound {word}:</b> {html.escape(record["accept"])}.{how}{note}</p>'
         "</div>"
     )
 

@@ -17,7 +17,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
@@ -184,6 +186,7 @@ def figure_svg(figure: Figure, alt: str) -> str:
     """
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt must say in words what the figure shows: got {alt!r}.")
+    _fade_white(figure)
     file = io.StringIO()
     digest = hashlib.sha256(alt.encode()).hexdigest()[:8]
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": digest}):
@@ -195,17 +198,36 @@ def figure_svg(figure: Figure, alt: str) -> str:
     return _own_ids(_responsive(drawing, alt)).strip()
 
 
-def show(figure: Figure, alt: str) -> None:
+def show(figure: Figure, alt: str, caption: str = "") -> None:
     """Display ``figure`` under the cell as SVG that follows the page; ``alt`` is read aloud.
 
     ``alt`` says what a reader sees ("Loss falls from 4.2 to 1.6 in 300 steps"), not what it is.
+    ``caption`` stands under the figure: what was drawn, and what to notice. The site numbers it.
     """
     from IPython.display import display
 
     drawing = figure_svg(figure, alt)
     if "matplotlib.pyplot" in sys.modules:  # a figure made by pyplot would be drawn twice
         sys.modules["matplotlib.pyplot"].close(figure)
-    display({"text/html": drawing, "text/plain": f"[figure: {alt}]"}, raw=True)
+    if caption:
+        words = f"<figcaption>{html.escape(caption)}</figcaption>"
+        drawing = f'<figure class="llmlab-captioned">{drawing}{words}</figure>'
+    text = f"[figure: {alt}]" + (f" {caption}" if caption else "")
+    display({"text/html": drawing, "text/plain": text}, raw=True)
+
+
+def _fade_white(figure: Figure) -> None:
+    """Let heat maps that fade into white, such as "Blues", fade into the page instead.
+
+    Each colour becomes the most transparent one that looks the same on white.
+    """
+    for image in (image for axes in figure.axes for image in axes.images):
+        colours = image.cmap(np.linspace(0, 1, image.cmap.N))  # (N, 4)
+        white = colours[:, :3].min(axis=1)
+        if image.get_array().ndim != 2 or colours[:, 3].min() < 1 or white.max() < 0.9:
+            continue
+        alpha = np.maximum(1 - white, 1e-6)[:, None]
+        image.set_cmap(ListedColormap(np.hstack([1 - (1 - colours[:, :3]) / alpha, alpha])))
 
 
 def _page_colours(drawing: str) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as tree
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -110,6 +111,32 @@ def test_show_displays_the_svg_and_closes_a_pyplot_figure(monkeypatch):
     assert pyplot.get_fignums() == []
     assert shown[0]["text/html"].startswith("<svg")
     assert shown[0]["text/plain"] == "[figure: nothing yet]"
+
+
+@pytest.mark.parametrize(("name", "fades"), [("Blues", True), ("RdBu", True), ("viridis", False)])
+def test_white_of_a_heat_map_fades_into_the_page(name, fades):
+    figure, axes = new_figure()
+    image = axes.imshow([[0.0, 1.0], [0.5, 0.2]], cmap=name)
+    before = image.cmap(np.linspace(0, 1, 256))
+    figure_svg(figure, "a map")
+    after = image.cmap(np.linspace(0, 1, 256))
+    white = before[:, :3].min(axis=1) > 0.96
+    assert fades == bool(white.any())
+    assert (after[white, 3] < 0.05).all()
+    on_white = 1 - after[:, 3:] + after[:, 3:] * after[:, :3]
+    assert np.allclose(on_white, before[:, :3], atol=0.005)
+
+
+def test_a_caption_stands_under_the_figure(monkeypatch):
+    import IPython.display
+
+    shown = []
+    monkeypatch.setattr(IPython.display, "display", lambda data, raw: shown.append(data))
+    show(_figure(), "a line", caption="Loss < 1 from step 40 on.")
+    markup = shown[0]["text/html"]
+    assert markup.startswith('<figure class="llmlab-captioned"><svg')
+    assert markup.endswith("<figcaption>Loss &lt; 1 from step 40 on.</figcaption></figure>")
+    assert shown[0]["text/plain"] == "[figure: a line] Loss < 1 from step 40 on."
 
 
 @pytest.mark.parametrize("alt", ["", "   ", None])

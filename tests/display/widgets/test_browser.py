@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import numpy as np
 import pytest
@@ -317,9 +318,16 @@ def test_a_quiz_with_several_right_choices_wants_all(everything, mount):
     [
         ("1024", "2 to the 10."),
         ("1,024.5", "2 to the 10."),
+        ("1.024,5", "2 to the 10."),
+        ("1 024", "2 to the 10."),
+        ("+1024", "2 to the 10."),
         ("20", "2 times 10."),
-        ("7", "Not yet."),
+        ("7", "Not yet: the answer is larger."),
+        ("2000", "Not yet: the answer is smaller."),
+        ("-1024", "Not yet: check the sign."),
+        ("10.24", "Not yet: the digits are right, the decimal point is not."),
         ("many", "Type a number first."),
+        ("1,2,3", "Type a number first."),
     ],
 )
 def test_a_typed_number_is_read_kindly(everything, mount, typed, says):
@@ -328,6 +336,19 @@ def test_a_typed_number_is_read_kindly(everything, mount, typed, says):
     form.locator("input").fill(typed)
     page.keyboard.press("Enter")
     eventually(lambda: form.inner_text(), lambda found: says in found)
+
+
+@pytest.mark.parametrize(
+    ("typed", "right"),
+    [("0,125", True), ("0.125", True), (",125", True), (".125", True), ("125", False)],
+)
+def test_a_decimal_comma_separates_no_thousands(mount, typed, right):
+    choice = Choice("0.125", True, "One eighth.")
+    page = mount(Quiz([Question("How much?", [choice], kind="number")]))
+    page.locator("form input").fill(typed)
+    page.keyboard.press("Enter")
+    says = page.locator("form").get_by_role("status")
+    expect(says).to_have_text("Right." if right else re.compile("^Not yet"))
 
 
 @pytest.mark.parametrize("ink", ["rgb(34, 34, 34)", "rgb(206, 214, 221)"])
@@ -340,3 +361,23 @@ def test_a_figure_takes_the_ink_of_its_page_and_fits_a_phone(browser, ink):
     eventually(lambda: page.locator("svg").bounding_box()["width"], lambda found: found <= 375)
     expect(page.get_by_role("img", name="a line")).to_have_count(1)
     page.close()
+
+
+COVERED = """() => {
+    const box = (node) => node.getBoundingClientRect();
+    const boxesOf = (names) => [...document.querySelectorAll(names)].map(box);
+    const [[frame], [{ right: edge }]] = [boxesOf("rect.detail"), boxesOf(".ll-scroll svg")];
+    const boxes = boxesOf("[role=button]");
+    const free = ({ right, bottom }) => right <= frame.left + 1 || bottom <= frame.top + 1;
+    return [boxes.filter((box) => !free(box)).length, frame.right <= edge + 1];
+}"""
+
+
+@pytest.mark.parametrize("width", [800, 390])
+def test_an_enlarged_head_covers_no_other(make_maps, mount, width):
+    page = mount(model_view(make_maps(3, 4, 5), TOKENS), width=width)
+    for index in (0, 5, 11):
+        page.locator("[role=button]").nth(index).focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("rect.detail")).to_have_count(1)
+        eventually(lambda: page.evaluate(COVERED), [0, True])

@@ -63,7 +63,7 @@ def test_answers_and_the_score_survive_a_reload(quiz):
             .locator("input")
             .evaluate_all("nodes => nodes.map((node) => node.checked)")
         ),
-        [True, True, False],
+        [choice["text"] != "e" for choice in Quiz(QUESTIONS).questions[1]["choices"]],
     )
     eventually(lambda: number.locator("input").input_value(), "3")
     expect(page.locator("form").first.locator("input:disabled")).to_have_count(2)
@@ -81,10 +81,11 @@ def test_a_question_tried_again_is_open_after_a_reload(quiz):
 def test_what_is_kept_is_one_plain_record(quiz):
     page = quiz()
     answer(page, 0, "b")
-    name = Quiz(QUESTIONS).name
+    name, question = Quiz(QUESTIONS).name, Quiz(QUESTIONS).questions[0]
+    taken = [choice["text"] for choice in question["choices"]].index("b")
     eventually(
         lambda: page.evaluate(f"JSON.parse(localStorage.getItem('llmlab:quiz:{name}'))"),
-        {"answers": [[1], None, None], "first": [False, None, None]},
+        {"answers": [[taken], None, None], "first": [False, None, None]},
     )
 
 
@@ -110,6 +111,61 @@ def test_a_quiz_works_without_storage_and_says_once_that_nothing_is_kept(quiz, s
 
 
 def test_the_name_changes_with_the_words():
-    other = Question("One of two?", [Choice("b", False, "Not b."), Choice("a", True, "Yes a.")])
+    other = Question("One of two?", [Choice("c", False, "Not c."), Choice("a", True, "Yes a.")])
     assert Quiz(QUESTIONS).name == Quiz(QUESTIONS).name
     assert Quiz([other, *QUESTIONS[1:]]).name != Quiz(QUESTIONS).name
+
+
+ANSWERED = """([key, record]) => {
+    // as another tab does: it stores, and the browser tells this one
+    const text = JSON.stringify(record);
+    localStorage.setItem(key, text);
+    dispatchEvent(new StorageEvent("storage", { key, newValue: text }));
+}"""
+
+
+def test_an_answer_in_another_tab_shows_here_and_is_not_overwritten(quiz):
+    page = quiz()
+    key = f"llmlab:quiz:{Quiz(QUESTIONS).name}"
+    page.evaluate(ANSWERED, [key, {"answers": [None, None, "1024"], "first": [None, None, True]}])
+    expect(page.locator("form").nth(2).locator("input")).to_be_disabled()
+    answer(page, 0, "a")
+    eventually(
+        lambda: page.evaluate(f"JSON.parse(localStorage.getItem('{key}')).first"),
+        [True, None, True],
+    )
+
+
+def test_an_answer_that_the_browser_did_not_tell_of_is_not_overwritten_either(quiz):
+    page = quiz()
+    key = f"llmlab:quiz:{Quiz(QUESTIONS).name}"
+    record = {"answers": [None, None, "7"], "first": [None, None, False]}
+    page.evaluate(
+        "([key, record]) => localStorage.setItem(key, JSON.stringify(record))", [key, record]
+    )
+    answer(page, 0, "a")
+    eventually(
+        lambda: page.evaluate(f"JSON.parse(localStorage.getItem('{key}')).first"),
+        [True, None, False],
+    )
+    expect(page.locator("form").nth(2).locator("input")).to_have_value("7")
+
+
+@pytest.mark.parametrize("event", ["storage", "pageshow"])
+def test_what_was_forgotten_elsewhere_does_not_come_back(quiz, event):
+    page = quiz()
+    answer(page, 0, "a")
+    expect(page.locator("form").first.locator("input:disabled")).to_have_count(2)
+    told = {
+        "storage": "new StorageEvent('storage', { key: null })",
+        "pageshow": "new PageTransitionEvent('pageshow', { persisted: true })",
+    }
+    page.evaluate(f"localStorage.clear(); dispatchEvent({told[event]})")
+    expect(page.locator("form").first.locator("input:checked")).to_have_count(0)
+    expect(page.locator("form").first.locator("input:disabled")).to_have_count(0)
+    answer(page, 1, "c")
+    name = Quiz(QUESTIONS).name
+    eventually(
+        lambda: page.evaluate(f"JSON.parse(localStorage.getItem('llmlab:quiz:{name}')).first"),
+        [None, False, None],
+    )

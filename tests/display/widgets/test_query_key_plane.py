@@ -166,10 +166,3 @@ def test_width_and_root_change_the_weights_as_in_python(mount):
 def test_a_plane_without_width_shows_no_knobs(mount):
     page = mount(plane())
     expect(page.locator(".ll-knobs")).to_have_count(0)
-
-
-def test_a_finger_on_an_arrow_does_not_scroll_but_beside_it_does(mount):
-    page = mount(plane(), width=375)
-    actions = "node => getComputedStyle(node).touchAction"
-    eventually(lambda: page.locator(".ll-query").evaluate(actions), "none")
-    eventually(lambda: page.locator(".ll-plane svg").evaluate(actions), "auto")

@@ -43,3 +43,14 @@ def test_empty_quizzes_prompts_and_negative_tolerances_are_refused():
         Question(" ", [RIGHT, WRONG])
     with pytest.raises(ValueError, match="must not be negative: got -1"):
         Question("How many?", [Choice("3", True, "Count.")], kind="number", tolerance=-1)
+
+
+def test_choices_are_shuffled_and_always_in_the_same_way():
+    def first_is_right(number: int, turned: bool) -> bool:
+        choices = [Choice(f"{n} of {number}", n == 0, "Because.") for n in range(3)]
+        question = Question(f"Which, {number}?", choices[::-1] if turned else choices)
+        return Quiz([question]).questions[0]["choices"][0]["correct"]
+
+    ahead = [first_is_right(number, False) for number in range(60)]
+    assert ahead == [first_is_right(number, True) for number in range(60)]
+    assert 10 <= sum(ahead) <= 30  # a third of 60, though the author put it first

@@ -57,6 +57,7 @@ class Exercise {
     this.#showBadge();
     this.#countHints();
     addEventListener("pagehide", () => this.#saving && this.#save());
+    progress.watch(this.#key, () => this.#takeOver());
   }
 
   get #key() {
@@ -91,7 +92,18 @@ class Exercise {
 
   // ------------------------------------------------------------------- kept
 
+  /** Show what another tab has kept; what is being typed here goes on, and is saved soon. */
+  #takeOver() {
+    const typed = this.#saving && this.#record.code;
+    this.#record = { status: "", checks: 0, ...progress.load(this.#key) };
+    if (typed) this.#record.code = typed;
+    const code = this.#record.code ?? this.#starter;
+    if (code !== this.#editor.code()) this.#editor.replace(code);
+    this.#showBadge();
+  }
+
   #changed(code) {
+    if (code === (this.#record.code ?? this.#starter)) return;
     this.#record.code = code === this.#starter ? undefined : code;
     clearTimeout(this.#saving);
     this.#saving = setTimeout(() => this.#save(), 400);

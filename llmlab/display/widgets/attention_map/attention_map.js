@@ -232,7 +232,11 @@ function render({ model, el }) {
   canvas.addEventListener("pointermove", point);
   canvas.addEventListener("pointerdown", point);
   canvas.addEventListener("click", () => strip.focus({ preventScroll: true }));
-  canvas.addEventListener("pointerleave", () => { hover = null; update(); });
+  canvas.addEventListener("pointerleave", (event) => {
+    if (event.pointerType !== "mouse") return; // what a finger pointed at stays to be read
+    hover = null;
+    update();
+  });
 
   const repaint = () => { drawHeads(); update(); };
   const stops = [

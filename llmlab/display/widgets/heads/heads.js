@@ -1,5 +1,7 @@
 // Mounts bertviz's script in this widget: it asks for elements by id, and every id it asks for is
 // looked up inside this widget only, so any number of views can stand on one page.
+const DETAIL = { gap: 12, room: 312, edge: 28 }; // pixels; bertviz draws an enlarged head 300 wide
+
 function render({ model, el }) {
   const { html, floats, onTheme, onceShown, colour, unique } = llmlab;
   const [L, H, T] = model.get("shape");
@@ -72,10 +74,11 @@ function render({ model, el }) {
     drawing.setAttribute("aria-label", `attention between ${T} tokens`);
     if (many) {
       const regions = [...drawing.querySelectorAll("rect.attn_background")].map((back) => back.parentNode.lastChild);
-      regions.forEach((region, at) => press(region, "button", `layer ${Math.floor(at / H)}, head ${at % H}`));
-      // bertviz reserves 970 pixels; the last opened head needs only this much.
-      const right = Math.max(...regions.map((region) => +region.getAttribute("x") + 0.8 * region.getAttribute("width"))) + 312;
-      drawing.setAttribute("width", Math.min(970, Math.ceil(right)));
+      regions.forEach((region, at) => {
+        press(region, "button", `layer ${Math.floor(at / H)}, head ${at % H}`);
+        region.addEventListener("click", () => setDetail(drawing, regions));
+      });
+      setDetail(drawing, regions);
       return;
     }
     drawing.setAttribute("width", "335");
@@ -86,6 +89,21 @@ function render({ model, el }) {
       box.addEventListener("click", () => boxes.forEach((other, at) =>
         other.setAttribute("aria-checked", !String(other.getAttribute("fill")).endsWith("44"))));
     });
+  }
+
+  /** bertviz lays the enlarged head over the others: it goes beside them, or below on a phone. */
+  function setDetail(drawing, regions) {
+    const size = (name) => (region) => +region.getAttribute(name);
+    const right = Math.max(...regions.map((region) => size("x")(region) + size("width")(region)));
+    const bottom = Math.max(...regions.map((region) => size("y")(region) + size("height")(region)));
+    const beside = root.clientWidth >= right + DETAIL.room + DETAIL.edge;
+    const parts = [...drawing.querySelectorAll(".detail")];
+    const [x, y] = beside ? [right + DETAIL.gap, DETAIL.gap] : [0, bottom + DETAIL.gap];
+    const frame = parts[0]?.getBBox();
+    for (const part of parts) part.setAttribute("transform", `translate(${x - frame.x} ${y - frame.y})`);
+    drawing.setAttribute("width", (beside ? right + DETAIL.room : Math.max(right, frame?.width ?? 0)) + 2);
+    drawing.setAttribute("height", Math.max(bottom, frame ? y + frame.height : 0) + 2);
+    scroll.style.maxHeight = "none"; // what was chosen is seen at once
   }
 
   function draw() {
@@ -99,7 +117,7 @@ function render({ model, el }) {
       attention: [{ name: null, attn: attention, left_text: tokens, right_text: tokens }],
       default_filter: "0", root_div_id: "view", layer, heads: null, display_mode: dark ? "dark" : "light",
       include_layers: indices(L), include_heads: indices(H),
-      total_heads: Math.max(H, 12), // bertviz sizes its pictures by this; 12 keeps them small
+      total_heads: Math.max(H, 14), // bertviz sizes its pictures by this; 14 leaves room beside four
     };
     const requirejs = (_, start) => start($, d3);
     bertviz(params, { config() {} }, requirejs, { log() {} });

@@ -123,9 +123,10 @@ def _facts(run: Run, size: int) -> str:
     """What the model is and what it cost, in one sentence."""
     held_out = any("validation_loss" in line for line in run.lines)
     column, name = ("validation_loss", "held-out") if held_out else ("loss", "training")
+    device = run.device.replace("cpu", "a CPU").replace("(1 threads)", "(1 thread)")
     return (
         f"{run.parameters:,} parameters in {size / 1e6:.1f} MB, trained for {run.step:,} steps in "
-        f"{run.lines[-1]['seconds']:.0f} s on {run.device.replace('cpu', 'a CPU')}; "
+        f"{run.lines[-1]['seconds']:.0f} s on {device}; "
         f"{name} loss {run.final(column):.2f} nats per token."
     )
 

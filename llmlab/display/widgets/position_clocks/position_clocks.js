@@ -4,7 +4,7 @@
 import { llmlab } from "../shared/common.js";
 
 function render({ model, el }) {
-  const { html, svg, floats, listen, onWidth, unique } = llmlab;
+  const { html, svg, floats, listen, onWidth, drag, unique } = llmlab;
   const T = model.get("context");
   const speeds = model.get("speeds");
   const P = speeds.length; // pairs of features
@@ -69,18 +69,6 @@ function render({ model, el }) {
   // A notebook's own shortcuts must not fire while the reader moves positions.
   root.addEventListener("keydown", (event) => event.stopPropagation());
   el.append(root);
-
-  /** Follow the pointer that grips `node`: `begin(event)` gives what `act(event, grip)` needs. */
-  function drag(node, begin, act) {
-    let grip = null;
-    node.addEventListener("pointerdown", (event) => {
-      grip = begin(event);
-      node.setPointerCapture(event.pointerId);
-      event.preventDefault();
-    });
-    node.addEventListener("pointermove", (event) => { if (grip) act(event, grip); });
-    for (const end of ["pointerup", "pointercancel"]) node.addEventListener(end, () => { grip = null; });
-  }
 
   // --- the text as a line, with a grip for each position and one for both ---
   const toX = (position) => 16 + (position / (T - 1)) * (width - 32);

@@ -4,7 +4,7 @@
 import { llmlab } from "../shared/common.js";
 
 function render({ model, el }) {
-  const { html, svg, listen, onWidth, unique } = llmlab;
+  const { html, svg, listen, onWidth, drag, unique } = llmlab;
   const names = model.get("names");
   const values = model.get("values");
   const features = model.get("features");
@@ -91,15 +91,26 @@ function render({ model, el }) {
 
   function handle(index) {
     const shaft = svg("line", {});
-    const grip = svg("circle", { class: "ll-grip", r: 20 });
+    const area = svg("circle", { class: "ll-grip", r: 20 });
     const dot = svg("circle", { class: "ll-dot" });
     const name = svg("text", {}, index ? names[index - 1] : "query");
     const node = svg("g", { class: index ? "ll-key" : "ll-query", tabindex: "0", role: "slider", "aria-roledescription": "arrow in a plane",
       "aria-valuemin": -reach, "aria-valuemax": reach, "aria-label": `${index ? `key of “${names[index - 1]}”` : "query"}. Arrow keys move it.` },
-    shaft, grip, dot, name);
+    shaft, area, dot, name);
     node.addEventListener("keydown", (event) => onKey(event, index));
-    drag(node, index);
-    return { node, shaft, grip, dot, name };
+    drag(node, (event) => grip(event, index), (now, [left, up]) => {
+      const [x, y] = at(now);
+      move(index, x + left, y + up);
+    });
+    return { node, shaft, area, dot, name };
+  }
+
+  /** From the pointer to the head of the arrow that it grips. */
+  function grip(event, index) {
+    handles[index].node.focus({ preventScroll: true });
+    const [x, y] = at(event);
+    const [left, up] = model.get("arrows")[index];
+    return [left - x, up - y];
   }
 
   function move(index, x, y) {
@@ -123,24 +134,6 @@ function render({ model, el }) {
   }
   picture.addEventListener("click", (event) => { if (!event.target.closest("[tabindex]")) move(0, ...at(event)); });
 
-  function drag(node, index) {
-    let held = null; // from the pointer to the head of the arrow
-    node.addEventListener("pointerdown", (event) => {
-      const [x, y] = at(event);
-      const [left, up] = model.get("arrows")[index];
-      held = [left - x, up - y];
-      node.setPointerCapture(event.pointerId);
-      node.focus({ preventScroll: true });
-      event.preventDefault();
-    });
-    node.addEventListener("pointermove", (event) => {
-      if (!held) return;
-      const [x, y] = at(event);
-      move(index, x + held[0], y + held[1]);
-    });
-    for (const end of ["pointerup", "pointercancel"]) node.addEventListener(end, () => { held = null; });
-  }
-
   function drawBackdrop([x, y]) {
     const parts = [];
     for (let at = -Math.floor(reach); at <= reach; at++) {
@@ -157,10 +150,10 @@ function render({ model, el }) {
     backdrop.replaceChildren(...parts);
   }
 
-  function placeHandle({ node, shaft, grip, dot, name }, [x, y], weight, words) {
+  function placeHandle({ node, shaft, area, dot, name }, [x, y], weight, words) {
     const [left, top] = [toX(x), toY(y)];
     for (const [attribute, value] of Object.entries({ x1: toX(0), y1: toY(0), x2: left, y2: top })) shaft.setAttribute(attribute, value);
-    for (const circle of [grip, dot]) { circle.setAttribute("cx", left); circle.setAttribute("cy", top); }
+    for (const circle of [area, dot]) { circle.setAttribute("cx", left); circle.setAttribute("cy", top); }
     const size = weight === null ? 7 : 5 + 11 * Math.sqrt(weight);
     dot.setAttribute("r", size);
     shaft.setAttribute("stroke-width", weight === null ? 2.5 : 1 + 4 * Math.sqrt(weight));

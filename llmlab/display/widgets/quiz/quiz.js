@@ -3,17 +3,23 @@
 
 import { llmlab } from "../shared/common.js";
 import { progress } from "../shared/progress.js";
+import { numbers } from "./numbers.js";
 
 function render({ model, el }) {
   const { html } = llmlab;
+  const { readings, direction } = numbers;
   const questions = model.get("questions");
   const name = model.get("name");
   const key = `quiz:${name}`;
-  const kept = progress.load(key);
-  const fits = (list) => Array.isArray(list) && list.length === questions.length;
-  const restored = (list) => (fits(list) ? list : questions.map(() => null));
-  const first = restored(kept?.first); // was the first check of this question right?
-  const answers = restored(kept?.answers); // what was checked last: indices of choices, or text
+  let { first, answers } = load();
+
+  /** What is kept: `first`, was the first check right?, and `answers`, indices of choices or text. */
+  function load() {
+    const kept = progress.load(key);
+    const fits = (list) => Array.isArray(list) && list.length === questions.length;
+    const restored = (list) => (fits(list) ? list : questions.map(() => null));
+    return { first: restored(kept?.first), answers: restored(kept?.answers) };
+  }
 
   /** Text with `code` and *emphasis*, as nodes: nothing of it is ever parsed as HTML. */
   function rich(text) {
@@ -26,14 +32,21 @@ function render({ model, el }) {
 
   const score = html("p", { class: "ll-score ll-quiet", "aria-live": "polite" });
   const note = html("div", { class: "ll-quiet", role: "status" }); // says if nothing can be kept
-  function keep(index, answer) {
+  /** Keep an answer beside those that other tabs may have kept meanwhile. */
+  function keep(index, answer, right = null) {
+    takeOver();
     answers[index] = answer;
+    first[index] ??= right;
     note.textContent ||= progress.save(key, { answers, first });
+    showScore();
   }
 
-  function keepScore(index, right, answer) {
-    first[index] ??= right;
-    keep(index, answer);
+  function takeOver() {
+    const before = answers;
+    ({ first, answers } = load());
+    forms.forEach(({ show }, index) => {
+      if (String(before[index]) !== String(answers[index])) show(answers[index]);
+    });
     showScore();
   }
 
@@ -55,7 +68,9 @@ function render({ model, el }) {
     const check = html("button", { class: "ll-button", type: "submit", text: "Check" });
     const again = html("button", { class: "ll-button", type: "button", text: "Try again", hidden: true, onclick: onReset });
     const say = (text, state) => { says.textContent = text; says.dataset.state = state || ""; };
-    return { node: html("div", { class: "ll-actions" }, check, again, says), check, again, say };
+    const close = (closed) => { again.hidden = !closed; check.hidden = closed; };
+    const open = () => { say(""); close(false); };
+    return { node: html("div", { class: "ll-actions" }, check, again, says), again, say, open, close };
   }
 
   function chosen(question, index) {
@@ -69,12 +84,15 @@ function render({ model, el }) {
       delete row.dataset.state;
       words.querySelector(".ll-why")?.remove();
     });
-    const reset = () => {
+    /** Show indices that were taken, as judged; null shows the question open. */
+    const show = (taken) => {
       clear();
-      rows.forEach(({ input }) => { input.checked = false; input.disabled = false; });
-      bar.say("");
-      bar.again.hidden = true;
-      bar.check.hidden = false;
+      rows.forEach(({ input }, at) => { input.checked = [taken].flat().includes(at); input.disabled = false; });
+      bar.open();
+      if (rows.some(({ input }) => input.checked)) judge();
+    };
+    const reset = () => {
+      show(null);
       rows[0].input.focus();
       keep(index, null);
     };
@@ -92,8 +110,7 @@ function render({ model, el }) {
       const wrong = taken.filter(({ choice }) => !choice.correct).length;
       bar.say(right ? "Right." : wrong ? "Not yet." : "Right so far, but there is more.", right ? "right" : "wrong");
       rows.forEach(({ input }) => { input.disabled = right; });
-      bar.again.hidden = !right;
-      bar.check.hidden = right;
+      bar.close(right);
       return right;
     };
     const submit = () => {
@@ -101,73 +118,69 @@ function render({ model, el }) {
       if (!taken.length) { bar.say("Choose an answer first."); return; }
       const right = judge();
       if (right) bar.again.focus();
-      keepScore(index, right, taken);
-    };
-    const restore = (taken) => {
-      for (const at of [taken].flat()) if (rows[at]) rows[at].input.checked = true;
-      if (rows.some(({ input }) => input.checked)) judge();
+      keep(index, taken, right);
     };
     const group = html("div", { role: type === "radio" ? "radiogroup" : "group", "aria-labelledby": `${name}-${index}-prompt` },
       ...rows.map(({ row }) => row));
     const hint = type === "checkbox" ? [html("div", { class: "ll-quiet", text: "More than one may be right." })] : [];
-    return { parts: [...hint, group, bar.node], submit, restore };
-  }
-
-  /** "1,024", "0,5", "1 024" and "6.7" are all numbers to someone. */
-  function parse(text) {
-    let clean = text.replace(/[\s_%]/g, "").replace("−", "-");
-    if (/^-?\d{1,3}(,\d{3})+(\.\d+)?$/.test(clean)) clean = clean.replaceAll(",", "");
-    return clean === "" ? NaN : Number(clean.replace(",", "."));
+    return { parts: [...hint, group, bar.node], submit, show };
   }
 
   function typed(question, index) {
     const input = html("input", { type: "text", inputmode: "decimal", autocomplete: "off", id: `${name}-${index}-0`,
       "aria-labelledby": `${name}-${index}-prompt` });
     const answer = html("p", { class: "ll-answer", hidden: true });
+    const show = (text) => {
+      input.value = text === null ? "" : String(text);
+      input.disabled = false; answer.hidden = true; bar.open();
+      if (readings(input.value).length) judge();
+    };
     const reset = () => {
-      input.value = ""; input.disabled = false; answer.hidden = true;
-      bar.say(""); bar.again.hidden = true; bar.check.hidden = false; input.focus();
+      show(null);
+      input.focus();
       keep(index, null);
     };
     const bar = actions(reset);
+    const wanted = Number(question.choices.find(({ correct }) => correct).text);
     const judge = () => {
-      const value = parse(input.value);
-      const near = (choice) => Math.abs(value - Number(choice.text)) <= Math.max(question.tolerance, 1e-9 * Math.abs(value));
+      const values = readings(input.value);
+      const near = ({ text }) => values.some((value) =>
+        Math.abs(value - Number(text)) <= Math.max(question.tolerance, 1e-9 * Math.abs(value)));
       const met = question.choices.find((choice) => choice.correct && near(choice)) || question.choices.find(near);
       const right = Boolean(met && met.correct);
       answer.hidden = !met;
       if (met) { answer.dataset.state = right ? "right" : "wrong"; answer.replaceChildren(why(met)); }
-      bar.say(right ? "Right." : "Not yet.", right ? "right" : "wrong");
+      bar.say(right ? "Right." : met ? "Not yet." : `Not yet: ${direction(values[0], wanted)}.`, right ? "right" : "wrong");
       input.disabled = right;
-      bar.again.hidden = !right;
-      bar.check.hidden = right;
+      bar.close(right);
       return right;
     };
     const submit = () => {
-      if (!Number.isFinite(parse(input.value))) { bar.say("Type a number first."); return; }
+      if (!readings(input.value).length) { bar.say("Type a number first."); return; }
       const right = judge();
       if (right) bar.again.focus();
-      keepScore(index, right, input.value);
+      keep(index, input.value, right);
     };
-    const restore = (text) => { input.value = String(text); judge(); };
     bar.node.prepend(input);
-    return { parts: [bar.node, answer], submit, restore };
+    return { parts: [bar.node, answer], submit, show };
   }
 
   const forms = questions.map((question, index) => {
-    const { parts, submit, restore } = (question.kind === "number" ? typed : chosen)(question, index);
-    if (answers[index] !== null) restore(answers[index]);
+    const { parts, submit, show } = (question.kind === "number" ? typed : chosen)(question, index);
+    if (answers[index] !== null) show(answers[index]);
     const legend = html("legend", { id: `${name}-${index}-prompt` }, `${index + 1}. `, ...rich(question.prompt));
-    return html("form", { onsubmit: (event) => { event.preventDefault(); submit(); } },
+    const node = html("form", { onsubmit: (event) => { event.preventDefault(); submit(); } },
       html("fieldset", {}, legend, ...parts));
+    return { node, show };
   });
+  const unwatch = progress.watch(key, takeOver);
   showScore();
   const root = html("div", { class: "llmlab ll-quiz", role: "group", "aria-label": model.get("title") },
-    html("div", { class: "ll-top" }, html("div", { class: "ll-title", text: model.get("title") })), ...forms, score, note);
+    html("div", { class: "ll-top" }, html("div", { class: "ll-title", text: model.get("title") })), ...forms.map(({ node }) => node), score, note);
   // A notebook's own shortcuts must not fire while the reader types or moves in the quiz.
   root.addEventListener("keydown", (event) => event.stopPropagation());
   el.append(root);
-  return () => root.remove();
+  return () => { unwatch(); root.remove(); };
 }
 
 export default { render };

@@ -66,6 +66,7 @@ class Question:
 class Quiz(Widget):
     """Questions in the page: choose, check, read why, try again. All of it runs in the browser.
 
+    Choices are shuffled, always in the same way: where they stand says nothing of which is right.
     What the reader answers is kept there too, under ``name``, a hash of all the words.
     """
 
@@ -83,15 +84,24 @@ class Quiz(Widget):
                 "prompt": question.prompt,
                 "kind": question.kind,
                 "tolerance": question.tolerance,
-                "choices": [vars(choice) for choice in question.choices],
+                "choices": [vars(choice) for choice in _shuffled(question)],
             }
             for question in questions
         ]
-        words = [[q.prompt, *(choice.text for choice in q.choices)] for q in questions]
-        name = "quiz-" + hashlib.sha256(json.dumps(words).encode()).hexdigest()[:8]
+        words = [[entry["prompt"], *(c["text"] for c in entry["choices"])] for entry in entries]
+        name = "quiz-" + _digest(json.dumps(words))[:8]
         noun = "question" if len(entries) == 1 else "questions"
         description = f"A quiz: {len(entries)} {noun}, every answer explained."
         super().__init__(name=name, title=title, description=description, questions=entries)
+
+
+def _shuffled(question: Question) -> list[Choice]:
+    """The choices in an order that their words decide, and not the place their author gave them."""
+    return sorted(question.choices, key=lambda choice: _digest(question.prompt + choice.text))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check_number(text: str, about: str) -> None:

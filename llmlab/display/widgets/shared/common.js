@@ -76,6 +76,24 @@ export const llmlab = (() => {
     return stop;
   }
 
+  /**
+   * Let a pointer drag what `node` draws: `begin(event)` gives what `act(event, grip)` needs. A
+   * finger on it moves it and does not scroll the page; browsers heed `touch-action` on a whole
+   * drawing alone, and a finger beside the grip shall scroll.
+   */
+  function drag(node, begin, act) {
+    let grip = null;
+    node.dataset.drag = "";
+    node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
+    node.addEventListener("pointerdown", (event) => {
+      grip = begin(event);
+      node.setPointerCapture(event.pointerId);
+      event.preventDefault();
+    });
+    node.addEventListener("pointermove", (event) => { if (grip) act(event, grip); });
+    for (const end of ["pointerup", "pointercancel"]) node.addEventListener(end, () => { grip = null; });
+  }
+
   const colour = (node, name) => getComputedStyle(node).getPropertyValue(name).trim();
 
   /** An id no other widget of this page has. */
@@ -97,5 +115,5 @@ export const llmlab = (() => {
     return pen;
   }
 
-  return { html, svg, floats, visible, listen, onTheme, onWidth, onceShown, colour, unique, sharp };
+  return { html, svg, floats, visible, listen, onTheme, onWidth, onceShown, drag, colour, unique, sharp };
 })();

@@ -1,6 +1,8 @@
 // What the reader has done, kept by the browser: the answers to a quiz, the code of an exercise.
 //
 // All of a page shares one store. A record is an object under "exercise:<id>" or "quiz:<name>".
+// Several tabs may show the same chapter: `save` undoes nothing that another tab has won meanwhile,
+// and `watch` tells when there is something to take over.
 // Where the browser keeps nothing (it is blocked, or full), records last as long as the page, and
 // the first `save` that meets this returns a sentence to show.
 export const progress = (globalThis.llmlabProgress ??= (() => {
@@ -33,9 +35,19 @@ export const progress = (globalThis.llmlabProgress ??= (() => {
     }
   }
 
+  /** `record`, with what was won before: an exercise once solved, the first check of a question. */
+  function withWon(kept, record) {
+    const won = { ...record };
+    if (kept?.status === "passed") won.status = "passed";
+    if (Array.isArray(kept?.first) && Array.isArray(record.first)) {
+      won.first = record.first.map((value, index) => kept.first[index] ?? value);
+    }
+    return won;
+  }
+
   /** Keep `record`; returns "", or once the sentence that says why the browser will not. */
   function save(key, record) {
-    const text = JSON.stringify(record);
+    const text = JSON.stringify(withWon(load(key), record));
     try {
       globalThis.localStorage.setItem(PREFIX + key, text);
       visit.delete(key);
@@ -71,7 +83,12 @@ export const progress = (globalThis.llmlabProgress ??= (() => {
     if (version !== 1 || !isRecord(records) || !fits) {
       throw new Error("This file does not hold progress in this book.");
     }
-    return entries.map(([key, record]) => save(key, record)).join("");
+    return entries.map(([key, record]) => save(key, withSolution(load(key), record))).join("");
+  }
+
+  /** The code that solved an exercise stays when a file brings code that does not. */
+  function withSolution(kept, record) {
+    return kept?.status === "passed" && record.status !== "passed" ? kept : record;
   }
 
   function parse(text) {
@@ -88,5 +105,20 @@ export const progress = (globalThis.llmlabProgress ??= (() => {
     visit.clear();
   }
 
-  return { keys, load, save, exported, imported, reset };
+  /**
+   * Call `act` when another tab has changed the record under `key`, or may have: the browser's Back
+   * shows a page as it was left. The result undoes it.
+   */
+  function watch(key, act) {
+    const onStorage = (event) => { if (event.key === null || event.key === PREFIX + key) act(); };
+    const onShow = (event) => { if (event.persisted) act(); };
+    addEventListener("storage", onStorage);
+    addEventListener("pageshow", onShow);
+    return () => {
+      removeEventListener("storage", onStorage);
+      removeEventListener("pageshow", onShow);
+    };
+  }
+
+  return { keys, load, save, watch, exported, imported, reset };
 })());
