@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Coefficients of x ↦ a x + b x³ + c x⁵, which lifts a singular value in (0, 1] to the vicinity of
-# 1. Jordan et al. 2024 ("Muon") made it as steep at zero as they could, and so it never settles:
+# Coefficients of x ↦ a x + b x³ + c x⁵, which lifts a singular value in (0, 1] towards 1.
+# Jordan et al. 2024 ("Muon") made it as steep at zero as they could, and so it never settles at 1:
 # the comment in their code speaks of values between 0.5 and 1.5.
 QUINTIC = (3.4445, -4.7750, 2.0315)
 
