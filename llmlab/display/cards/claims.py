@@ -79,8 +79,8 @@ def settle(
     measured: Mapping[str, float | int | str],
     accept: str,
     holds: bool,
+    how: str,
     note: str = "",
-    how: str = "",
 ) -> None:
     """Show the card of claim ``id`` and raise AssertionError unless ``holds``.
 
@@ -89,9 +89,9 @@ def settle(
 
     ``measured`` maps what was measured, with its unit, to its value for the worst seed; ``accept``
     says in words the bound that decides; ``holds`` is the comparison of the two, made by the
-    caller; ``note`` is a closing remark; ``how`` says how it was measured, and begins with
-    "exact", "one seed", "three seeds" or "record" ("record of 2026-08-01, three seeds"). The card
-    carries its data, from which the ledger of the book is made.
+    caller; ``how`` says how it was measured, and begins with "exact", "one seed", "three seeds" or
+    "record" ("record of 2026-08-01, three seeds"); ``note`` is a closing remark. The card carries
+    its data, from which the ledger of the book is made.
     """
     claim = ledger(str(id).partition("-")[0]).get(id)
     if claim is None:
@@ -100,7 +100,7 @@ def settle(
         raise ValueError(f"measured must hold at least one number for claim {id}: got none.")
     if not accept.strip():
         raise ValueError(f"accept must state the bound for claim {id} in words: got nothing.")
-    if how and not how.startswith(WAYS):
+    if not how.startswith(WAYS):
         raise ValueError(f"how must begin with {', '.join(WAYS)} for claim {id}: got {how!r}.")
     values = {what: _number(value) for what, value in measured.items()}
     record = {
@@ -167,7 +167,7 @@ def _card(record: dict) -> str:
     kind = verdict_kind(record["verdict"])
     verdict = record["verdict"][0].upper() + record["verdict"][1:]
     word = "holds" if record["holds"] else "does not hold"
-    how = f"<br><b>Measured:</b> {html.escape(record['how'])}." if record["how"] else ""
+    how = f"<br><b>Measured:</b> {html.escape(record['how'])}."
     note = f"<br>{html.escape(record['note'])}" if record["note"] else ""
     return (
         f"<style>{VERDICTS}{SHEET}</style>"
