@@ -66,7 +66,7 @@ def test_incomplete_cards_are_refused(shown):
         settle("T-08", {}, "a", True, "exact")
     with pytest.raises(ValueError, match="state the bound for claim T-08"):
         settle("T-08", {"a": 1}, " ", True, "exact")
-    with pytest.raises(ValueError, match="how must begin with exact, .* for claim T-08: got ''"):
+    with pytest.raises(ValueError, match=r"how must begin with exact, .* for claim T-08: got ''"):
         settle("T-08", {"a": 1}, "a", True, "")
 
 
