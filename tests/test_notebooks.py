@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from pathlib import Path
 
 import nbformat
@@ -79,6 +81,28 @@ def test_code_fits_the_column(path: Path) -> None:
     cells = [cell for cell in code_cells(path) if "exercise" not in cell.metadata.get("tags", [])]
     lines = [line for cell in cells for line in cell.source.splitlines()]
     assert [line for line in lines if len(line) > WIDEST] == []
+
+
+@every_notebook
+def test_cards_and_figures_stand_alone(path: Path) -> None:
+    """What only settles, draws or asks is folded away under what it shows."""
+    makes = re.compile(r"\b(settle|new_figure|Quiz)\(")
+    made = [cell for cell in code_cells(path) if makes.search(cell.source)]
+    assert made
+    assert [cell.id for cell in made if "hide-input" not in cell.metadata.get("tags", [])] == []
+
+
+@every_notebook
+def test_figures_have_captions(path: Path) -> None:
+    calls = [
+        call
+        for cell in code_cells(path)
+        for call in ast.walk(ast.parse(cell.source))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "show"
+    ]
+    assert calls
+    bare = [call for call in calls if "caption" not in {word.arg for word in call.keywords}]
+    assert [ast.unparse(call)[:60] for call in bare] == []
 
 
 @every_notebook

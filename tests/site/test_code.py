@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser import eventually
 
-from .conftest import Visit
+from .conftest import Visit, chapter_names
 
 Open = Callable[..., Visit]
 
@@ -27,8 +27,9 @@ def test_a_wide_listing_can_be_scrolled_and_shows_it(visit: Open, size: str) -> 
     eventually(lambda: listing.evaluate("node => node.scrollLeft"), lambda moved: moved > 0)
 
 
-def test_code_of_the_column_fits_a_wide_page(visit: Open) -> None:
-    page = visit("notebooks/02_transformer.html").page
+@pytest.mark.parametrize("chapter", chapter_names())
+def test_code_of_the_column_fits_a_wide_page(visit: Open, chapter: str) -> None:
+    page = visit(chapter).page
     cells = page.locator(".cell_input pre:visible")
     expect(cells).not_to_have_count(0)
     too_wide = "nodes => nodes.filter(n => n.scrollWidth > n.clientWidth + 1).map(n => n.innerText)"
