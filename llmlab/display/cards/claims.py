@@ -79,8 +79,9 @@ def settle(
     measured: Mapping[str, float | int | str],
     accept: str,
     holds: bool,
-    how: str,
     note: str = "",
+    *,
+    how: str,
 ) -> None:
     """Show the card of claim ``id`` and raise AssertionError unless ``holds``.
 
@@ -89,9 +90,9 @@ def settle(
 
     ``measured`` maps what was measured, with its unit, to its value for the worst seed; ``accept``
     says in words the bound that decides; ``holds`` is the comparison of the two, made by the
-    caller; ``how`` says how it was measured, and begins with "exact", "one seed", "three seeds" or
-    "record" ("record of 2026-08-01, three seeds"); ``note`` is a closing remark. The card carries
-    its data, from which the ledger of the book is made.
+    caller; ``note`` is a closing remark; ``how`` says how it was measured, and begins with
+    "exact", "one seed", "three seeds" or "record" ("record of 2026-08-01, three seeds"). The card
+    carries its data, from which the ledger of the book is made.
     """
     claim = ledger(str(id).partition("-")[0]).get(id)
     if claim is None:

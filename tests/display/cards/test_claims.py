@@ -31,7 +31,7 @@ def _record(markup: str) -> dict:
 
 def test_a_card_holds_claim_verdict_measured_and_bound(shown):
     measured = {"entropy (nats)": np.float32(3.6912), "heads": 4, "parameters": 123_456.0}
-    settle("T-08", measured, "between 3.6 and 3.8", True, "three seeds", "Worst of 3 seeds.")
+    settle("T-08", measured, "between 3.6 and 3.8", True, "Worst of 3 seeds.", how="three seeds")
     markup, text = shown[0]
     assert 'id="claim-T-08"' in markup
     assert text == "T-08: holds"
@@ -49,25 +49,25 @@ def test_a_card_holds_claim_verdict_measured_and_bound(shown):
 
 def test_a_claim_that_does_not_hold_is_shown_and_then_raised(shown):
     with pytest.raises(AssertionError, match=r"T-04 .* measured slope = 1\.2; accepted"):
-        settle("T-04", {"slope": 1.2}, "slope above 1.6", False, "exact")
+        settle("T-04", {"slope": 1.2}, "slope above 1.6", False, how="exact")
     assert "does not hold" in shown[0][0]
 
 
 def test_what_is_measured_cannot_break_the_page(shown):
-    settle("T-08", {"<b>": '"&<script>'}, "a < b", True, "exact")
+    settle("T-08", {"<b>": '"&<script>'}, "a < b", True, how="exact")
     assert "<script>" not in shown[0][0]
     assert _record(shown[0][0])["measured"] == {"<b>": '"&<script>'}
 
 
 def test_incomplete_cards_are_refused(shown):
     with pytest.raises(ValueError, match=r"claims in cards/ledger/: got 'X-99'"):
-        settle("X-99", {"a": 1}, "a", True, "exact")
+        settle("X-99", {"a": 1}, "a", True, how="exact")
     with pytest.raises(ValueError, match="at least one number for claim T-08"):
-        settle("T-08", {}, "a", True, "exact")
+        settle("T-08", {}, "a", True, how="exact")
     with pytest.raises(ValueError, match="state the bound for claim T-08"):
-        settle("T-08", {"a": 1}, " ", True, "exact")
+        settle("T-08", {"a": 1}, " ", True, how="exact")
     with pytest.raises(ValueError, match=r"how must begin with exact, .* for claim T-08: got ''"):
-        settle("T-08", {"a": 1}, "a", True, "")
+        settle("T-08", {"a": 1}, "a", True, how="")
 
 
 def test_a_card_has_the_sign_and_colour_of_the_verdict_and_says_how_it_was_measured(shown):
