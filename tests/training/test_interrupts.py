@@ -11,6 +11,8 @@ from llmlab.training.interrupts import Terminated, interrupts_held, termination_
 from llmlab.training.loop import Loop
 from llmlab.training.step import Stepper
 
+ENDS = {signal.SIGTERM: 143, signal.SIGHUP: 129}  # what ends a program, and its status then
+
 
 def press_ctrl_c():
     os.kill(os.getpid(), signal.SIGINT)
@@ -142,11 +144,20 @@ def test_a_held_interrupt_comes_after_the_block():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.fixture(autouse=True)
+def signals_end_programs():
+    """As they do by themselves; a shell that runs the tests apart may ignore some."""
+    previous = {number: signal.signal(number, signal.SIG_DFL) for number in ENDS}
+    yield
+    for number, handler in previous.items():
+        signal.signal(number, handler)
+
+
 def ask_to_end(number=signal.SIGTERM):
     signal.raise_signal(number)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(("number", "status"), ENDS.items())
 def test_sigterm_saves_as_ctrl_c_does_and_ends_the_program(
     bigram, make_bigram, batches, make_config, three_steps, tmp_path, number, status
 ):
