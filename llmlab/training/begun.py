@@ -32,9 +32,7 @@ class Begun:
         state = read_training(checkpoint)
         run = Run.load(checkpoint.parent / RECORD_NAME)
         here, there = _settings(run.header()), _settings(state["run"])
-        different = sorted(name for name in here | there if here.get(name) != there.get(name))
-        if different:
-            name = different[0]
+        if (name := _first_difference(here, there)) is not None:
             raise CheckpointError(
                 f"{checkpoint} is not of the run that {RECORD_NAME} beside it records: {name} is "
                 f"{there.get(name)!r} in the checkpoint, {here.get(name)!r} in the record."
@@ -47,9 +45,7 @@ class Begun:
         """Raise ValueError if a model is not as the record says."""
         here = json.loads(json.dumps(describe_model(unwrapped(model))))
         there = self.run.model
-        different = sorted(name for name in here | there if here.get(name) != there.get(name))
-        if different:
-            name = different[0]
+        if (name := _first_difference(here, there)) is not None:
             raise ValueError(
                 f"model must be that of the run: its {name} is {here.get(name)!r}, and the run's "
                 f"is {there.get(name)!r}."
@@ -72,6 +68,10 @@ class Begun:
             f"{self.checkpoint.parent / RECORD_NAME} has no line of {_ranges(missing)}: the "
             "training goes on, and its record will lack them."
         )
+
+
+def _first_difference(here: dict[str, Any], there: dict[str, Any]) -> str | None:
+    return min((name for name in here | there if here.get(name) != there.get(name)), default=None)
 
 
 def _settings(header: dict[str, Any]) -> dict[str, Any]:

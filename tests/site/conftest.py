@@ -52,9 +52,9 @@ def pytest_subject(item: pytest.Item) -> Subject | None:
 
 @functools.cache
 def page_subject(name: str) -> Subject:
-    """What decides: the page, whatever it may load, the tests themselves, and the browser."""
+    """What decides: the page, whatever it may load, the tests themselves, axe, and the browser."""
     facts = [browser_version(), loaded(HTML), tests_of("site")]
-    return subject(name, *facts, files=[HTML / name])
+    return subject(name, *facts, files=[HTML / name, ROOT / "book/_ext/package-lock.json"])
 
 
 @dataclass

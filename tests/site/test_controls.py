@@ -78,6 +78,16 @@ def expect_there(page: Page, target: str) -> None:
     )
 
 
+def test_a_reader_who_scrolls_is_not_brought_back(visit: Open) -> None:
+    """By the bar at the side: the page hears of nothing but that it has scrolled."""
+    page = visit("notebooks/01_attention.html").page
+    page.locator("nav a[href='#check-yourself']").first.evaluate("node => node.click()")
+    expect_there(page, "check-yourself")
+    page.evaluate("scrollTo({ top: 300, behavior: 'instant' })")
+    frames(page, 20)
+    eventually(lambda: page.evaluate("scrollY"), 300, seconds=0)
+
+
 def test_a_hit_of_the_search_leads_to_the_place(visit: Open) -> None:
     page = visit(PAGE).page
     page.goto(page.url.replace(PAGE, "search.html?q=Pyodide"))

@@ -14,14 +14,20 @@ function markScrollable() {
 
 let jump = 0; // the frame that will look after the last jump
 
-/** Keep `target` at the top of the window until the reader does something. */
+/** Keep `target` at the top of the window, wherever it moves in the page, until the reader scrolls. */
 function keepAt(target) {
   cancelAnimationFrame(jump);
   const end = performance.now() + PATIENCE;
-  let top = NaN;
+  let place = NaN;
+  let scrolled = NaN;
   const look = (now) => {
-    if (target.getBoundingClientRect().top !== top) target.scrollIntoView({ behavior: "instant" });
-    top = target.getBoundingClientRect().top;
+    const found = Math.round(target.getBoundingClientRect().top + scrollY);
+    if (found !== place) {
+      target.scrollIntoView({ behavior: "instant" });
+      [place, scrolled] = [found, scrollY];
+    } else if (scrollY !== scrolled) {
+      return; // by the bar at the side, of which the page hears nothing else
+    }
     jump = now < end ? requestAnimationFrame(look) : 0;
   };
   jump = requestAnimationFrame(look);

@@ -58,7 +58,7 @@ the second sees both.
 """,
     starter='''
 def causal_mask(T):
-    """Which keys each query may attend to: (T, T) booleans, True = may attend."""
+    """Which keys each query may attend to -> (T, T) booleans."""
     ...
 ''',
     solution=SOLUTION,

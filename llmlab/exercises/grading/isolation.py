@@ -24,6 +24,9 @@ from .verdict import Verdict
 SECONDS = 10  # for all tests of one answer
 PATIENCE = 2  # more, in which an interrupted answer can still be explained
 STARTING = 60  # for a new Python to import numpy, on a machine that is busy
+NOT_BEGUN = (
+    "The grader could not do its work, and your answer is not scored: its process did not start."
+)
 
 # Apple's libraries, and Windows, cannot go on in a copy of a process that uses threads.
 FORKS = "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
@@ -56,7 +59,8 @@ def _apart(method: str, id: str, seconds: float, grade: Callable[..., Verdict], 
         process.start()
     theirs.close()
     try:
-        ours.poll(STARTING) and ours.recv()
+        if not _begins(ours):
+            return Verdict(id, "grader error", NOT_BEGUN)
         if ours.poll(seconds + PATIENCE):
             return ours.recv()
         return Verdict(
@@ -70,6 +74,14 @@ def _apart(method: str, id: str, seconds: float, grade: Callable[..., Verdict], 
         process.kill()
         process.join()
         ours.close()
+
+
+def _begins(pipe: Connection) -> bool:
+    """Wait for the process's sign of life, which comes before anything of the answer's runs."""
+    try:
+        return pipe.poll(STARTING) and pipe.recv() is None
+    except EOFError:
+        return False
 
 
 def _send(pipe: Connection, seconds: float, grade: Callable[..., Verdict], *args: Any) -> None:

@@ -64,7 +64,7 @@ token (3 bits), 4 tokens and 16 characters: $3 \cdot 4 / 16 = 0.75$ bits per cha
 """,
     starter='''
 def bits_per_character(loss, tokens, characters):
-    """Bits per character of a text with this mean loss (nats a token) -> one number."""
+    """Bits per character, from the mean loss (nats a token) -> number."""
     ...
 ''',
     solution=SOLUTION,

@@ -88,7 +88,7 @@ logit from the whole row.
 """,
     starter='''
 def cross_entropy(logits, targets):
-    """Mean of -log softmax(logits)[target], nats: logits (T, V), targets (T,), -100 = ignore."""
+    """Mean loss, nats: logits (T, V), targets (T,), -100 = ignore."""
     ...
 ''',
     solution=SOLUTION,

@@ -161,7 +161,7 @@ $(7, \text{mask}, 5)$ and the targets $(-100, 3, -100)$.
 """,
     starter='''
 def mask_tokens(tokens, mask_id, vocab_size, generator, rate=0.15):
-    """Hide tokens (T,) as BERT does (Devlin et al. 2018, 3.1) -> inputs (T,), targets (T,)."""
+    """Hide tokens (T,) as BERT does -> inputs (T,), targets (T,)."""
     ...
 ''',
     solution=SOLUTION,

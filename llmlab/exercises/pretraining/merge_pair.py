@@ -100,7 +100,7 @@ Return a new list. `merge_pair([3, 1, 2, 3], (1, 2), 9)` gives `[3, 9, 3]`, and
 """,
     starter='''
 def merge_pair(tokens, pair, new):
-    """Replace every pair (a, b) in the list tokens by the id new, from left to right -> list."""
+    """Replace every pair (a, b) in tokens by new, left to right -> list."""
     ...
 ''',
     solution=SOLUTION,

@@ -98,7 +98,7 @@ stay: $(0, 0.625, 0, 0.375)$.
 """,
     starter='''
 def top_p(probabilities, p):
-    """Keep the fewest likeliest tokens whose sum reaches p, scaled to sum to 1: (V,) -> (V,)."""
+    """Keep the fewest likeliest tokens that reach p, rescaled: (V,) -> (V,)."""
     ...
 ''',
     solution=SOLUTION,

@@ -326,6 +326,7 @@ def test_a_quiz_with_several_right_choices_wants_all(everything, mount):
         ("+1024", "2 to the 10."),
         ("20", "2 times 10."),
         ("7", "Not yet: the answer is larger."),
+        ("0", "Not yet: the answer is larger."),
         ("2000", "Not yet: the answer is smaller."),
         ("-1024", "Not yet: check the sign."),
         ("10.24", "Not yet: the digits are right, the decimal point is not."),

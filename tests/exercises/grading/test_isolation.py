@@ -31,8 +31,8 @@ def softmax(x):
 
 @pytest.fixture
 def hurried(monkeypatch):
-    """Answers have half a second, and no more patience than that."""
-    monkeypatch.setattr(isolation, "PATIENCE", 0.5)
+    """Answers have half a second, and then all the time that a slow machine needs to explain."""
+    monkeypatch.setattr(isolation, "PATIENCE", 60)
     monkeypatch.setattr(isolation.grade_function, "__defaults__", (0.5,))
     monkeypatch.setattr(isolation.grade_text, "__defaults__", (0.5,))
 
@@ -64,7 +64,8 @@ def test_a_loop_without_end_is_named(hurried):
         assert verdict.message.startswith("Line 2")
 
 
-def test_what_cannot_be_interrupted_is_ended(hurried):
+def test_what_cannot_be_interrupted_is_ended(hurried, monkeypatch):
+    monkeypatch.setattr(isolation, "PATIENCE", 0.5)
     for verdict in (check(ID, define(STUBBORN)), check_source(ID, STUBBORN)):
         assert verdict.status == "stopped"
         assert verdict.message.endswith("is there a loop that never ends?")
@@ -76,7 +77,18 @@ def test_a_loop_without_end_ends_where_no_process_can_be_copied(hurried, monkeyp
     verdict = check(ID, define(LOOP))
     assert verdict.status == "failed"
     assert verdict.message.endswith("is there a loop that never ends?")
+    monkeypatch.setattr(isolation.grade_function, "__defaults__", (60,))
     assert check(ID, define(SOLUTION)).passed
+
+
+@pytest.mark.parametrize("starting", [0, 60])
+def test_a_process_that_does_not_start_is_the_graders_fault(monkeypatch, starting):
+    """It gives no sign in time, or ends before it gives one."""
+    monkeypatch.setattr(isolation, "STARTING", starting)
+    monkeypatch.setattr(isolation, "_send", lambda *_: starting or threading.Event().wait())
+    verdict = check(ID, define(SOLUTION))
+    assert verdict.status == "grader error"
+    assert "not scored: its process did not start" in verdict.message
 
 
 def test_one_interrupt_stops_a_check():

@@ -21,7 +21,7 @@ export const numbers = (() => {
     const ratio = value / wanted;
     if (alike(ratio, -1)) return "check the sign";
     const power = Math.round(Math.log10(ratio));
-    if (power && alike(ratio, 10 ** power)) return "the digits are right, the decimal point is not";
+    if (power && ratio && wanted && alike(ratio, 10 ** power)) return "the digits are right, the decimal point is not";
     return value < wanted ? "the answer is larger" : "the answer is smaller";
   }
 
