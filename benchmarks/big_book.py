@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -106,6 +107,7 @@ class BigBook:
         for number in range(len(originals) + 1, self.chapters + 1):
             copy_chapter(originals[(number - 1) % len(originals)], number)
         list_chapters(tree)
+        name_chapters(tree)
         git = ["git", "-C", str(tree), "-c", "user.name=big", "-c", "user.email=big@localhost"]
         for command in (["init", "-q"], ["add", "--all"], ["commit", "-q", "-m", "A big book"]):
             subprocess.run([*git, *command], check=True)
@@ -166,6 +168,16 @@ def list_chapters(tree: Path) -> None:
     more = [{"file": name} for name in chapters if name not in listed]
     contents["parts"].insert(-1, {"caption": "Copies", "chapters": more})
     path.write_text(yaml.safe_dump(contents, sort_keys=False, allow_unicode=True), "utf-8")
+
+
+def name_chapters(tree: Path) -> None:
+    """Link every copy from the first page, where no chapter is planned any more."""
+    path = tree / "book" / "index.md"
+    page = path.read_text("utf-8")
+    names = [chapter.name for chapter in sorted(tree.glob("notebooks/*.ipynb"))]
+    links = "\n".join(f"- [{name}](../notebooks/{name})" for name in names if name not in page)
+    planned = r"(These chapters are \*planned\*).*?\n\n"
+    path.write_text(re.sub(planned, rf"\1: none.\n\n{links}\n\n", page, flags=re.S), "utf-8")
 
 
 def text(cell: dict[str, Any]) -> str:

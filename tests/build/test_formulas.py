@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from llmlab_site.assets import install_assets
 from llmlab_site.formulas import FormulaFailed, with_formulas
 
 HEAD = """<html><head><script>window.MathJax = {"svg": {}}</script>
@@ -21,6 +22,12 @@ def inline(tex: str) -> str:
 
 def display(tex: str, number: str = "") -> str:
     return f'<div class="math notranslate nohighlight">{number}\n\\[{tex}\\]</div>'
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mathjax() -> None:
+    """In a fresh clone these tests come before the build."""
+    install_assets()
 
 
 @pytest.fixture(scope="module")

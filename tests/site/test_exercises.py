@@ -207,6 +207,13 @@ def test_by_keyboard_from_starter_to_solution(reader: Callable[..., Page]) -> No
 
     check(cell, mistake.source, "Failed")
     expect(cell.locator(".llmlab-badge")).to_have_text("Solved before")  # no tick beside a cross
+    page.reload()
+    cell = softmax_cell(page)
+    expect_code(cell, mistake.source)
+    expect(cell.locator(".llmlab-badge")).to_have_text("Solved before")
+    check(cell, SOFTMAX.solution, "All 5 tests pass.")
+    write(cell, mistake.source)
+    expect(cell.locator(".llmlab-answer")).to_be_empty()  # the verdict was on other code
     button(cell, "Reset").click()
     expect(cell.locator(".llmlab-badge")).to_have_text("✓ Solved")
 

@@ -29,9 +29,9 @@ class Exercise {
   #starter;
   #solution; // the folded solution that follows in the page
   #hints; // those not shown yet
-  #record; // {code, status, checks}, as progress.js keeps it
+  #record; // {code, status, checks, failed: the code that failed last}, as progress.js keeps it
   #saving = 0; // the timer that will save the code
-  #failing = false; // whether the page shows that an answer has failed
+  #failing = false; // whether the page shows an answer that has failed
   #stopping = null; // the AbortController of the check that runs
   #editor;
 
@@ -54,6 +54,7 @@ class Exercise {
     this.#hints = [...hints[id]];
     this.#record = { status: "", checks: 0, ...progress.load(this.#key) };
     this.#build(cell, id.split(".")[1]);
+    this.#failing = "failed" in this.#record && this.#record.failed === this.#editor.code();
     this.#showBadge();
     this.#countHints();
     addEventListener("pagehide", () => this.#saving && this.#save());
@@ -98,13 +99,17 @@ class Exercise {
     this.#record = { status: "", checks: 0, ...progress.load(this.#key) };
     if (typed) this.#record.code = typed;
     const code = this.#record.code ?? this.#starter;
-    if (code !== this.#editor.code()) this.#editor.replace(code);
+    if (code !== this.#editor.code()) {
+      this.#editor.replace(code);
+      this.#clear(); // the verdict was on other code
+    }
     this.#showBadge();
   }
 
   #changed(code) {
     if (code === (this.#record.code ?? this.#starter)) return;
     this.#record.code = code === this.#starter ? undefined : code;
+    if (this.#verdict.dataset.status === "passed") this.#clear(); // this code has not passed
     clearTimeout(this.#saving);
     this.#saving = setTimeout(() => this.#save(), 400);
   }
@@ -168,7 +173,7 @@ class Exercise {
     this.#setBusy(false);
     this.#show(verdict);
     if (code === this.#editor.code()) this.#editor.mark(verdict.line);
-    if (verdict.status === "passed" || verdict.status === "failed") this.#score(verdict.status);
+    if (verdict.status === "passed" || verdict.status === "failed") this.#score(verdict.status, code);
   }
 
   async #grade(code, signal) {
@@ -214,8 +219,9 @@ class Exercise {
     this.#showBadge();
   }
 
-  #score(status) {
+  #score(status, code) {
     this.#record.checks += 1;
+    this.#record.failed = status === "failed" ? code : undefined;
     if (this.#record.status !== "passed") this.#record.status = status; // solved stays solved
     this.#save();
     this.#showBadge();
