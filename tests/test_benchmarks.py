@@ -79,7 +79,9 @@ def test_a_copied_chapter_has_code_and_a_title_of_its_own(tmp_path):
     (tmp_path / "notebooks").mkdir()
     original = tmp_path / "notebooks" / "01_attention.ipynb"
     shutil.copy2(ROOT / "notebooks" / original.name, original)
-    shutil.copy2(ROOT / "_toc.yml", tmp_path)
+    parts = [{"caption": "Transformer", "chapters": [{"file": "notebooks/01_attention"}]}]
+    parts.append({"caption": "Reference", "chapters": [{"file": "book/glossary"}]})
+    (tmp_path / "_toc.yml").write_text(yaml.safe_dump({"root": "book/index", "parts": parts}))
     for number in (4, 5):
         copy_chapter(original, number)
     list_chapters(tmp_path)
