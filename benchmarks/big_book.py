@@ -5,8 +5,9 @@
 
 FOLDER gets a copy of this working tree with more chapters, and a cache folder of its own, which at
 first holds no execution, and no key of a test that passed. A copied chapter has a comment of its
-own in its code: it has to run. Packages are installed already, the texts that chapters read and the
-browser are there. What a measurement prints is in FOLDER/<measurement>.log.
+own in its code, and claims of its own: it has to run. Packages are installed already, the texts
+that chapters read and the browser are there. What a measurement prints is in
+FOLDER/<measurement>.log.
 """
 
 from __future__ import annotations
@@ -105,7 +106,9 @@ class BigBook:
                 shutil.copy2(ROOT / file, tree / file)
         originals = sorted((tree / "notebooks").glob("*.ipynb"))
         for number in range(len(originals) + 1, self.chapters + 1):
-            copy_chapter(originals[(number - 1) % len(originals)], number)
+            copy_claims(
+                copy_chapter(originals[(number - 1) % len(originals)], number), number, tree
+            )
         list_chapters(tree)
         name_chapters(tree)
         git = ["git", "-C", str(tree), "-c", "user.name=big", "-c", "user.email=big@localhost"]
@@ -124,7 +127,7 @@ class BigBook:
         notebook = json.loads(path.read_text("utf-8"))
         cell = [cell for cell in notebook["cells"] if cell["cell_type"] == kind][-1]
         cell["source"] = text(cell) + f"\n\n{line}"
-        path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        write(path, notebook)
 
     def _run(self, name: str, command: list[str]) -> float | None:
         """Run a program of the tree and return the minutes it took, or None if it failed."""
@@ -145,7 +148,7 @@ class BigBook:
         return None if status else minutes
 
 
-def copy_chapter(original: Path, number: int) -> None:
+def copy_chapter(original: Path, number: int) -> Path:
     """Copy a chapter under another number, with a title and a line of code of its own."""
     notebook = json.loads(original.read_text("utf-8"))
     slug = original.stem.split("_", 1)[1]
@@ -156,7 +159,24 @@ def copy_chapter(original: Path, number: int) -> None:
         cell = next(cell for cell in notebook["cells"] if cell["cell_type"] == kind)
         cell["source"] = change(text(cell))
     path = original.with_name(f"{number:02}_{slug}_{number}.ipynb")
-    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    write(path, notebook)
+    return path
+
+
+def copy_claims(chapter: Path, number: int, tree: Path) -> None:
+    """Let a copy settle claims of its own, T4-07 for T-07: a claim has one place in a book."""
+    notebook = json.loads(chapter.read_text("utf-8"))
+    settled = re.compile(r'settle\(\s*"(([A-Z])-(\d+))"')
+    ledger = tree / "llmlab" / "display" / "cards" / "ledger"
+    for cell in notebook["cells"]:
+        for call, id, section, rest in [(m[0], *m.groups()) for m in settled.finditer(text(cell))]:
+            own = f"{section}{number}-{rest}"
+            cell["source"] = text(cell).replace(call, call.replace(id, own))
+            claim = json.loads((ledger / f"{section}.json").read_text("utf-8"))[id]
+            place = ledger / f"{section}{number}.json"
+            claims = json.loads(place.read_text("utf-8")) if place.is_file() else {}
+            write(place, {**claims, own: claim})
+    write(chapter, notebook)
 
 
 def list_chapters(tree: Path) -> None:
@@ -178,6 +198,11 @@ def name_chapters(tree: Path) -> None:
     links = "\n".join(f"- [{name}](../notebooks/{name})" for name in names if name not in page)
     planned = r"(These chapters are \*planned\*).*?\n\n"
     path.write_text(re.sub(planned, rf"\1: none.\n\n{links}\n\n", page, flags=re.S), "utf-8")
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON as notebooks have it."""
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def text(cell: dict[str, Any]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
+import torch
+
 
 def check_sizes(**sizes: int) -> None:
     """Every size is an integer of at least 1."""
@@ -40,6 +42,31 @@ def check_choice(name: str, value: str, accepted: Collection[str]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(accepted)}: got {name}={value!r}.")
 
 
+def check_fraction(**values: float) -> None:
+    """Every value is a number from 0 to below 1."""
+    for name, value in values.items():
+        if not 0.0 <= value < 1.0:
+            raise ValueError(f"{name} must be from 0 to below 1: got {name}={value!r}.")
+
+
+def check_positive(**values: float) -> None:
+    """Every value is a finite number above 0."""
+    check_numbers(**values)
+    for name, value in values.items():
+        if value == 0:
+            raise ValueError(f"{name} must be a number above 0: got {name}={value!r}.")
+
+
+def check_device(device: object) -> None:
+    """PyTorch knows a device of that name, or it is None."""
+    try:
+        torch.device("cpu" if device is None else device)
+    except RuntimeError:
+        raise ValueError(
+            f"device must be a device such as 'cpu' or 'cuda:0': got device={device!r}."
+        ) from None
+
+
 def check_heads(width: int, heads: int) -> None:
     """Heads share the width equally."""
     if width % heads:
@@ -47,14 +74,12 @@ def check_heads(width: int, heads: int) -> None:
 
 
 def check_causal(model) -> None:
-    """The model predicts next tokens, as one does unless it says otherwise; raises TypeError."""
+    """The model has a config, and predicts next tokens unless it says no; raises TypeError."""
+    if not hasattr(model, "config"):
+        raise TypeError(
+            f"model must have a config, as those of llmlab.models have: got {type(model).__name__}."
+        )
     if not getattr(model, "causal", True):
         raise TypeError(
             f"model must predict the next token: {type(model).__name__} fills in masked ones."
         )
-
-
-def check_dropout(dropout: float) -> None:
-    """Dropout is a probability below 1."""
-    if not 0.0 <= dropout < 1.0:
-        raise ValueError(f"dropout must be from 0 to below 1: got dropout={dropout!r}.")

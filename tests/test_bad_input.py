@@ -125,7 +125,7 @@ def test_folder_without_text(refuse, tmp_path):
         ("--batch-size=0", "--batch-size must be an integer of at least 1: got --batch-size=0."),
         ("--steps=0", "steps must be an integer of at least 1: got steps=0."),
         ("--learning-rate=-1", "learning_rate must be a finite number"),
-        ("--learning-rate=nan", "learning_rate must be a finite number"),
+        ("--learning-rate=nan", "learning_rate must be a number: got learning_rate=nan."),
         ("--steps=1000000000000", "--steps: must be at most 1,000,000,000: got 1,000,000,000,000"),
         ("--layers=100000000000000", "--layers: must be at most 1,000: got 100,000,000,000,000"),
         ("--width=100000000000000", "--width: must be at most 1,000,000: got"),
@@ -164,7 +164,7 @@ def test_vocabulary_smaller_than_the_bytes(refuse, tmp_path, corpus: Path):
     ("option", "words"),
     [
         ("--temperature=-0.5", "temperature must be a finite number, 0 (greedy) or more: got -0.5"),
-        ("--temperature=nan", "temperature must be a finite number"),
+        ("--temperature=nan", "temperature must be a number: got temperature=nan."),
         ("--top-p=0", "top_p must be None or above 0 and at most 1: got 0.0."),
         ("--top-p=1.2", "top_p must be None or above 0 and at most 1: got 1.2."),
         ("--top-k=0", "top_k must be None or a whole number from 1: got 0."),

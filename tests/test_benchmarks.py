@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -76,9 +77,7 @@ def test_the_readme_shows_the_stored_comparison():
 def test_a_copied_chapter_has_code_and_a_title_of_its_own(tmp_path):
     from big_book import copy_chapter, list_chapters
 
-    (tmp_path / "notebooks").mkdir()
-    original = tmp_path / "notebooks" / "01_attention.ipynb"
-    shutil.copy2(ROOT / "notebooks" / original.name, original)
+    original = chapter_in(tmp_path, "01_attention.ipynb")
     parts = [{"caption": "Transformer", "chapters": [{"file": "notebooks/01_attention"}]}]
     parts.append({"caption": "Reference", "chapters": [{"file": "book/glossary"}]})
     (tmp_path / "_toc.yml").write_text(yaml.safe_dump({"root": "book/index", "parts": parts}))
@@ -93,6 +92,30 @@ def test_a_copied_chapter_has_code_and_a_title_of_its_own(tmp_path):
     contents = yaml.safe_load((tmp_path / "_toc.yml").read_text())
     copies = [chapter["file"] for chapter in contents["parts"][-2]["chapters"]]
     assert copies == ["notebooks/04_attention_4", "notebooks/05_attention_5"]
+
+
+def test_a_copied_chapter_settles_claims_of_its_own(tmp_path):
+    from big_book import copy_chapter, copy_claims
+
+    ledger = Path("llmlab", "display", "cards", "ledger")
+    shutil.copytree(ROOT / ledger, tmp_path / ledger)
+    chapter = copy_chapter(chapter_in(tmp_path, "01_attention.ipynb"), 4)
+    copy_claims(chapter, 4, tmp_path)
+    settled = re.findall(r'settle\(\s*\\?"(\w+-\d+)', code_of(chapter))
+    known = json.loads((tmp_path / ledger / "T4.json").read_text())
+    assert len(settled) > 5
+    assert settled == list(known)
+    assert known["T4-07"] == json.loads((ROOT / ledger / "T.json").read_text())["T-07"]
+
+
+def chapter_in(folder: Path, name: str) -> Path:
+    (folder / "notebooks").mkdir()
+    return Path(shutil.copy2(ROOT / "notebooks" / name, folder / "notebooks"))
+
+
+def code_of(chapter: Path) -> str:
+    cells = nbformat.read(chapter, 4).cells
+    return "\n".join(cell.source for cell in cells if cell.cell_type == "code")
 
 
 def test_the_costs_of_a_big_book_stand_beside_their_targets():

@@ -38,7 +38,7 @@ def _train(config: GPTConfig, batches, steps: int, name: str, device: torch.devi
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     torch.manual_seed(0)
-    settings = {"precision": name, "warmup": 20, "device": str(device)}
+    settings = {"precision": name, "device": str(device)}
     run = train(build(config), batches, causal_loss, TrainConfig(steps, **settings), progress=False)
     times = numpy.diff(run.column("seconds")[1][steps // 4 :])  # the first steps warm up
     return {

@@ -17,6 +17,7 @@ from llmlab.analysis.memory import (
     memory_estimate,
     peak_memory,
 )
+from llmlab.kinds import check_calls
 
 __all__ = [
     "Evaluation",
@@ -37,3 +38,5 @@ __all__ = [
     "record_attention",
     "validation",
 ]
+
+check_calls(globals())

@@ -7,7 +7,7 @@ per character and per byte can, since they divide by something the tokenizer doe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from llmlab.checks import check_causal, check_sizes
-from llmlab.data.batches import IGNORE, Batch, SequentialWindows
+from llmlab.data.batches import IGNORE, Batch, SequentialWindows, Tokens, one_row
 from llmlab.models.modes import evaluating
 
 _MOST_LOGITS = 2**24  # of one call of the model: 64 MB
@@ -37,7 +37,7 @@ class Evaluation(NamedTuple):
 
 def evaluate(
     model: nn.Module,
-    tokens: Sequence[int] | torch.Tensor,
+    tokens: Tokens,
     context: int | None = None,
     batch_size: int = 32,
     characters: int | None = None,
@@ -77,7 +77,7 @@ def evaluate(
 
 
 def validation(
-    tokens: Sequence[int] | torch.Tensor,
+    tokens: Tokens,
     context: int | None = None,
     batch_size: int = 32,
     limit: int | None = None,
@@ -92,7 +92,7 @@ def validation(
     """
     if limit is not None and limit < 2:
         raise ValueError(f"limit must be None or 2 tokens or more: got {limit}.")
-    tokens = torch.as_tensor(tokens)[:limit]
+    tokens = one_row(tokens)[:limit]
     return lambda model: {"validation_loss": evaluate(model, tokens, context, batch_size).loss}
 
 

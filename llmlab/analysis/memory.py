@@ -19,7 +19,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from llmlab.analysis.peak import count_training
-from llmlab.checks import check_sizes
+from llmlab.checks import check_device, check_sizes
 from llmlab.models import build
 
 # Of what comes and goes in a step: glibc 2.36 on x86-64, six models of 1 to 60 million weights.
@@ -94,6 +94,7 @@ def count_activations(model: nn.Module, tokens: torch.Tensor) -> int:
 
 def peak_memory(device: str | torch.device = "cpu") -> int:
     """The most bytes that this process has used so far, in main memory or on a GPU."""
+    check_device(device)
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
@@ -110,6 +111,7 @@ def peak_memory(device: str | torch.device = "cpu") -> int:
 
 def free_memory(device: str | torch.device = "cpu") -> int:
     """Bytes of main memory, or of a GPU's, that are free for new data now."""
+    check_device(device)
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]

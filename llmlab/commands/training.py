@@ -135,8 +135,10 @@ def _recipe(arguments: argparse.Namespace) -> Preset:
     def chosen(*names: str) -> dict:
         return {name: given[name] for name in names if name in given}
 
-    settings = replace(recipe.train, **chosen("steps", "learning_rate", "seed", "device"))
-    settings = replace(settings, warmup=min(settings.warmup, settings.steps // 10))
+    settings = chosen("steps", "learning_rate", "seed", "device")
+    if isinstance(steps := settings.get("steps"), int):
+        settings["warmup"] = min(recipe.train.warmup, steps // 10)
+    settings = replace(recipe.train, **settings)
     choose_device(settings.device)
     sizes = recipe.model | chosen("layers", "heads", "width", "position")
     recipe = replace(recipe, train=settings, model=sizes)

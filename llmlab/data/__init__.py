@@ -28,6 +28,7 @@ from llmlab.data.tokenizers import (
     TokenizerError,
     load_tokenizer,
 )
+from llmlab.kinds import check_calls
 
 __all__ = [
     "ARTIFACTS",
@@ -58,3 +59,5 @@ __all__ = [
     "pack",
     "synthetic_corpus",
 ]
+
+check_calls(globals())

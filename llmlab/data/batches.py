@@ -15,6 +15,8 @@ from torch import Tensor
 
 from llmlab.checks import check_integers, check_sizes
 
+Tokens = Sequence[int] | np.ndarray | Tensor
+
 __all__ = [
     "IGNORE",
     "Batch",
@@ -47,9 +49,13 @@ class RandomWindows:
     """
 
     def __init__(
-        self, tokens: Sequence[int] | Tensor, context: int, batch_size: int, seed: int = 0
+        self,
+        tokens: Tokens,
+        context: int,
+        batch_size: int,
+        seed: int = 0,
     ) -> None:
-        self.tokens = _row(tokens)
+        self.tokens = one_row(tokens)
         self.context, self.batch_size, self.seed = context, batch_size, seed
         check_sizes(context=context, batch_size=batch_size)
         _check_enough(self.tokens, context + 1, "context + 1")
@@ -72,7 +78,7 @@ class MaskedWindows:
 
     def __init__(
         self,
-        tokens: Sequence[int] | Tensor,
+        tokens: Tokens,
         context: int,
         batch_size: int,
         vocab_size: int,
@@ -80,7 +86,7 @@ class MaskedWindows:
         rate: float = 0.15,
         seed: int = 0,
     ) -> None:
-        self.tokens = _row(tokens)
+        self.tokens = one_row(tokens)
         self.context, self.batch_size, self.seed = context, batch_size, seed
         self.vocab_size, self.mask_id, self.rate = vocab_size, mask_id, rate
         check_sizes(context=context, batch_size=batch_size)
@@ -103,8 +109,8 @@ class SequentialWindows:
         ValueError: fewer than two tokens, or a size below one.
     """
 
-    def __init__(self, tokens: Sequence[int] | Tensor, context: int, batch_size: int) -> None:
-        self.tokens = _row(tokens)
+    def __init__(self, tokens: Tokens, context: int, batch_size: int) -> None:
+        self.tokens = one_row(tokens)
         self.context, self.batch_size = context, batch_size
         check_sizes(context=context, batch_size=batch_size)
         _check_enough(self.tokens, 2, "one more than can be predicted")
@@ -136,6 +142,8 @@ def mask_tokens(
         ValueError: a rate outside (0, 1], a negative ``mask_id``, fewer than two words.
     """
     _check_masking(vocab_size, mask_id, rate)
+    if tokens.numel() == 0:
+        raise ValueError(f"tokens must hold one or more: got shape {tuple(tokens.shape)}.")
     chosen = torch.rand(tokens.shape, generator=generator) < rate
     if not chosen.any():
         lucky = torch.randint(tokens.numel(), (1,), generator=generator)
@@ -167,8 +175,12 @@ def pack(documents: list[list[int]], context: int, separator: int) -> Tensor:
     return torch.tensor(row, dtype=torch.long).view(-1, context)
 
 
-def _row(tokens: Sequence[int] | Tensor) -> Tensor:
-    """Tokens as one row (N,) of integers."""
+def one_row(tokens: Tokens) -> Tensor:
+    """Tokens as one row (N,) of integers.
+
+    Raises:
+        TypeError, ValueError: if they are not.
+    """
     row = torch.as_tensor(tokens)
     if row.dim() != 1:
         raise ValueError(f"tokens must be one row (N,): got shape {tuple(row.shape)}.")

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from llmlab.data.patterns import word_pattern
-from llmlab.data.tokenizers import Tokenizer, TokenizerError, check_range, utf8
+from llmlab.data.tokenizers import Tokenizer, TokenizerError, entry, known_ids, utf8
 
 __all__ = ["BASE_BYTES", "BPETokenizer", "BPETrainer", "Merge", "WordTokenizer", "merge_pair"]
 
@@ -39,9 +39,9 @@ class Merge(NamedTuple):
     count: int
 
 
-def merge_pair(ids: Sequence[int], pair: Pair, new: int) -> list[int]:
-    """``ids`` with every ``pair``, from left to right, replaced by ``new``."""
-    merged: list[int] = []
+def merge_pair(ids: Sequence[Any], pair: tuple[Any, Any], new: Any) -> list[Any]:
+    """``ids`` with every ``pair``, from left to right, replaced by ``new``; letters will do too."""
+    merged: list[Any] = []
     i = 0
     while i < len(ids):
         if i + 1 < len(ids) and (ids[i], ids[i + 1]) == pair:
@@ -168,9 +168,7 @@ class WordTokenizer(Tokenizer):
         return [self._bytes([i]).decode("utf-8", "backslashreplace") for i in self.encode(text)]
 
     def _bytes(self, ids: Iterable[int]) -> bytes:
-        ids = list(ids)
-        check_range(ids, self.vocab_size)
-        return b"".join(map(self.vocabulary.__getitem__, ids))
+        return b"".join(map(self.vocabulary.__getitem__, known_ids(ids, self.vocab_size)))
 
 
 class BPETokenizer(WordTokenizer):
@@ -233,6 +231,6 @@ class BPETokenizer(WordTokenizer):
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> BPETokenizer:
         """From :meth:`to_dict`."""
-        if data["pattern"] != "gpt2" or bytes(data["bytes"]) != BASE_BYTES:
+        if entry(data, "pattern") != "gpt2" or bytes(entry(data, "bytes")) != BASE_BYTES:
             raise TokenizerError("pattern and bytes must be those of GPT-2.")
-        return cls([(left, right) for left, right in data["merges"]])
+        return cls([(left, right) for left, right in entry(data, "merges")])

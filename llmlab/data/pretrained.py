@@ -14,7 +14,7 @@ from typing import Any
 
 from llmlab.data.artifacts import read_members
 from llmlab.data.bpe import WordTokenizer
-from llmlab.data.tokenizers import TokenizerError
+from llmlab.data.tokenizers import TokenizerError, entry
 
 __all__ = ["PretrainedTokenizer"]
 
@@ -88,7 +88,7 @@ class PretrainedTokenizer(WordTokenizer):
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> PretrainedTokenizer:
         """From :meth:`to_dict`."""
-        return cls(data["name"])
+        return cls(entry(data, "name"))
 
 
 def _glue(parts: list[bytes], token: bytes) -> list[bytes]:

@@ -7,12 +7,14 @@ the visible pieces, ``vocab_size``, and JSON files through ``save`` and :func:`l
 from __future__ import annotations
 
 import json
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from llmlab.files import write_atomically
+from llmlab.kinds import in_short
 
 __all__ = ["ByteTokenizer", "CharTokenizer", "Tokenizer", "TokenizerError", "load_tokenizer"]
 
@@ -70,8 +72,17 @@ class Tokenizer(ABC):
         return [self.decode([token]) for token in self.encode(text)]
 
     def save(self, path: str | Path) -> None:
-        """Write a JSON file, whole or not at all."""
-        write_atomically(Path(path), json.dumps(self.to_dict()).encode())
+        """Write a JSON file, whole or not at all.
+
+        Raises:
+            TokenizerError: it cannot be written there.
+        """
+        try:
+            write_atomically(Path(path), json.dumps(self.to_dict()).encode())
+        except OSError as error:
+            raise TokenizerError(
+                f"could not write the tokenizer to path={str(path)!r}: {error.strerror}."
+            ) from error
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(vocab_size={self.vocab_size})"
@@ -115,9 +126,7 @@ class CharTokenizer(Tokenizer):
 
     def decode(self, ids: Iterable[int]) -> str:
         """One character an id."""
-        ids = list(ids)
-        check_range(ids, self.vocab_size)
-        return "".join(map(self.characters.__getitem__, ids))
+        return "".join(map(self.characters.__getitem__, known_ids(ids, self.vocab_size)))
 
     def to_dict(self) -> dict[str, Any]:
         """``{"kind": "char", "characters": [...]}``."""
@@ -126,7 +135,7 @@ class CharTokenizer(Tokenizer):
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> CharTokenizer:
         """From :meth:`to_dict`."""
-        return cls(data["characters"])
+        return cls(entry(data, "characters"))
 
 
 class ByteTokenizer(Tokenizer):
@@ -141,9 +150,7 @@ class ByteTokenizer(Tokenizer):
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of the bytes."""
-        ids = list(ids)
-        check_range(ids, self.vocab_size)
-        return bytes(ids).decode("utf-8", errors="replace")
+        return bytes(known_ids(ids, self.vocab_size)).decode("utf-8", errors="replace")
 
     def tokens(self, text: str) -> list[str]:
         r"""One piece a byte; bytes of a longer character read ``\xe2``."""
@@ -163,10 +170,14 @@ def load_tokenizer(path: str | Path) -> Tokenizer:
     """The tokenizer a JSON file holds, of whichever kind.
 
     Raises:
-        FileNotFoundError: no such file.
-        TokenizerError: the file is damaged or of an unknown kind.
+        TokenizerError: the file cannot be read, is damaged, or of an unknown kind.
     """
-    content = Path(path).read_bytes()
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise TokenizerError(
+            f"could not read the tokenizer at path={str(path)!r}: {error.strerror}."
+        ) from error
     try:
         data = json.loads(content)
         return Tokenizer._kinds[data["kind"]].from_dict(data)
@@ -176,6 +187,13 @@ def load_tokenizer(path: str | Path) -> Tokenizer:
             f"path must be an undamaged tokenizer file of kind {kinds}: {path} is not "
             f"({type(error).__name__}: {error})."
         ) from error
+
+
+def entry(data: dict[str, Any], name: str) -> Any:
+    """What a tokenizer's dictionary holds under a name; TokenizerError if it does not."""
+    if name not in data:
+        raise TokenizerError(f"data must have {name!r}: got {', '.join(data) or 'nothing'}.")
+    return data[name]
 
 
 def utf8(text: str) -> bytes:
@@ -189,8 +207,15 @@ def utf8(text: str) -> bytes:
         ) from None
 
 
-def check_range(ids: list[int], vocab_size: int) -> None:
-    """Raise TokenizerError unless every id lies in 0..vocab_size - 1."""
-    if ids and not (min(ids) >= 0 and max(ids) < vocab_size):
-        wrong = next(i for i in ids if not 0 <= i < vocab_size)
+def known_ids(ids: Iterable[int], vocab_size: int) -> list[int]:
+    """The ids as a list of integers; TokenizerError unless each lies in 0..vocab_size - 1."""
+    try:
+        found = list(map(operator.index, ids))  # NumPy's and PyTorch's integers are welcome
+    except TypeError:
+        raise TokenizerError(
+            f"ids must be one row of integers: got {in_short(ids, 'ids')}."
+        ) from None
+    if found and not (min(found) >= 0 and max(found) < vocab_size):
+        wrong = next(i for i in found if not 0 <= i < vocab_size)
         raise TokenizerError(f"ids must lie in 0..{vocab_size - 1}: got {wrong}.")
+    return found

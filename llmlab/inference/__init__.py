@@ -13,6 +13,7 @@ from llmlab.inference.sampling import (
     draw,
     next_token_probabilities,
 )
+from llmlab.kinds import check_calls
 
 __all__ = [
     "NextLogits",
@@ -25,3 +26,5 @@ __all__ = [
     "stream",
     "window_start",
 ]
+
+check_calls(globals())

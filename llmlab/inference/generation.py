@@ -132,6 +132,7 @@ class NextLogits:
     """
 
     def __init__(self, model: nn.Module, use_cache: bool = True):
+        check_causal(model)
         self._model = model
         self._context = getattr(model.config, "context", None)
         self._use_cache = use_cache and hasattr(model, "new_cache")
@@ -193,7 +194,6 @@ def _continue(
         raise ValueError(f"length must be a whole number of tokens, 0 or more: got {length}.")
     if length > LONGEST:
         raise ValueError(f"length must be at most {LONGEST:,} tokens: got {length:,}.")
-    check_causal(model)
     generators = [torch.Generator().manual_seed(seed) for seed in sampling.seeds(len(rows))]
     return _steps(NextLogits(model, use_cache), rows, int(length), sampling, generators)
 
@@ -227,6 +227,9 @@ def _steps(
 def _encode(model: nn.Module, tokenizer, text: str) -> list[int]:
     if not isinstance(text, str):
         raise TypeError(f"prompt must be text or a list of texts: got {type(text).__name__}.")
+    check_causal(model)
+    if not all(hasattr(tokenizer, name) for name in ("encode", "decode", "vocab_size")):
+        raise TypeError(f"tokenizer must encode and decode text: got {type(tokenizer).__name__}.")
     if tokenizer.vocab_size != model.config.vocab_size:
         raise ValueError(
             f"tokenizer must be the model's: it has vocab_size={tokenizer.vocab_size}, "

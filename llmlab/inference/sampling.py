@@ -133,7 +133,16 @@ def choose(logits: torch.Tensor, sampling: Sampling, uniforms: Sequence[float]) 
 def control_repetition(
     logits: torch.Tensor, tokens: torch.Tensor, sampling: Sampling
 ) -> torch.Tensor:
-    """Logits (B, V) with repetition made less likely, given each row's text so far (B, T)."""
+    """Logits (B, V) with repetition made less likely, given each row's text so far (B, T).
+
+    Raises:
+        ValueError: if there are texts for another number of rows.
+    """
+    if tokens.shape[:1] != logits.shape[:1]:
+        raise ValueError(
+            f"tokens must have as many rows as logits {tuple(logits.shape)}: "
+            f"got {tuple(tokens.shape)}."
+        )
     if sampling.repetition_penalty != 1:
         seen = torch.zeros_like(logits, dtype=torch.bool).scatter_(1, tokens, True)
         penalty = sampling.repetition_penalty

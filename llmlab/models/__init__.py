@@ -5,6 +5,7 @@ Read in this order: ``attention``, ``masks``, ``positions``, ``norms``, ``feed_f
 ``hugging_face`` exchanges weights with Hugging Face's ``transformers``.
 """
 
+from llmlab.kinds import check_calls
 from llmlab.models.attention import (
     MultiHeadAttention,
     scaled_dot_product_attention,
@@ -84,3 +85,5 @@ __all__ = [
     "sinusoidal",
     "window_mask",
 ]
+
+check_calls(globals())

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from llmlab.checks import check_dropout, check_heads, check_sizes
-from llmlab.models.cache import LayerCache, WindowCache
+from llmlab.checks import check_fraction, check_heads, check_sizes
+from llmlab.models.cache import Cache
 from llmlab.models.masks import CausalMask
 from llmlab.models.positions import AttentionPosition
 
@@ -96,7 +96,7 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(
                 f"key_value_heads must divide heads: got {key_value_heads=}, {heads=}."
             )
-        check_dropout(dropout)
+        check_fraction(dropout=dropout)
         self.heads = heads
         self.key_value_heads = key_value_heads
         self.head_width = head_width
@@ -113,7 +113,12 @@ class MultiHeadAttention(nn.Module):
         self.output = nn.Linear(heads * head_width, width, bias=bias)
         self.output_dropout = nn.Dropout(dropout)
 
-    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None, cache=None):
+    def forward(
+        self,
+        x: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> torch.Tensor:
         """Attend among x (B, T, D) and, with a cache, the tokens before it; returns (B, T, D).
 
         Args:
@@ -140,7 +145,7 @@ class MultiHeadAttention(nn.Module):
         out = out.transpose(1, 2).flatten(2)  # (B, T, H K)
         return self.output_dropout(self.output(out))
 
-    def new_cache(self, capacity: int = 0) -> LayerCache | WindowCache:
+    def new_cache(self, capacity: int = 0) -> Cache:
         """An empty cache for this layer, with room for so many tokens at first.
 
         Raises:

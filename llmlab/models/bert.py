@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from llmlab.checks import check_dropout, check_heads, check_sizes
+from llmlab.checks import check_fraction, check_heads, check_sizes
 from llmlab.models.attention import MultiHeadAttention
 from llmlab.models.blocks import PostNormBlock
 from llmlab.models.embedding import TokenEmbedding, check_length
@@ -56,7 +56,7 @@ class BERTConfig:
             width=self.width,
         )
         check_heads(self.width, self.heads)
-        check_dropout(self.dropout)
+        check_fraction(dropout=self.dropout)
 
 
 class BERT(nn.Module):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from llmlab.models.cache import Cache
+
 
 class Block(nn.Module):
     """Pre-norm: each part reads a normed copy of the stream, which itself is never normed.
@@ -35,7 +37,12 @@ class Block(nn.Module):
         self.feed_forward_norm = feed_forward_norm
         self.feed_forward = feed_forward
 
-    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None, cache=None):
+    def forward(
+        self,
+        x: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> torch.Tensor:
         """The stream (B, T, D) after this block; mask and cache go to attention."""
         x = x + self.attention(self.attention_norm(x), mask, cache)
         return x + self.feed_forward(self.feed_forward_norm(x))
@@ -44,7 +51,12 @@ class Block(nn.Module):
 class PostNormBlock(Block):
     """Post-norm: the stream itself is normed after each part. Vaswani et al. 2017; BERT."""
 
-    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None, cache=None):
+    def forward(
+        self,
+        x: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        cache: Cache | None = None,
+    ) -> torch.Tensor:
         """The stream (B, T, D) after this block; mask and cache go to attention."""
         x = self.attention_norm(x + self.attention(x, mask, cache))
         return self.feed_forward_norm(x + self.feed_forward(x))

@@ -7,10 +7,20 @@ kept. One new token then costs one row of attention, and memory grows by 2 L G K
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import torch
 
 from llmlab.checks import check_integers, check_sizes
+
+
+class Cache(Protocol):
+    """A layer's cache, with length and append."""
+
+    length: int
+
+    def append(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keep keys and values (B, G, T, K) of new tokens; return all that they may look at."""
 
 
 class LayerCache:
@@ -111,10 +121,12 @@ class KeyValueCache:
     Give it to the model with the tokens that follow: ``model(new_tokens, cache=cache)``.
     """
 
-    def __init__(self, layers: Iterable[LayerCache | WindowCache]):
+    def __init__(self, layers: Iterable[Cache]):
         self._layers = list(layers)
+        if wrong := [each for each in self._layers if not hasattr(each, "append")]:
+            raise TypeError(f"layers must be caches: got {type(wrong[0]).__name__}.")
 
-    def __getitem__(self, layer: int) -> LayerCache | WindowCache:
+    def __getitem__(self, layer: int) -> Cache:
         return self._layers[layer]
 
     def __len__(self) -> int:

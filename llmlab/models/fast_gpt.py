@@ -70,6 +70,7 @@ class ShortConvolution(nn.Module):
 
     def __init__(self, width: int, lookback: int):
         super().__init__()
+        check_sizes(width=width, lookback=lookback)
         self.shares = nn.Parameter(torch.zeros(lookback, width))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

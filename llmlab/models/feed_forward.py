@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from llmlab.checks import check_choice, check_dropout, check_sizes
+from llmlab.checks import check_choice, check_fraction, check_sizes
 
 gelu = F.gelu
 """x Φ(x), exactly. Hendrycks and Gimpel 2016. Hugging Face runs BERT's weights with it."""
@@ -52,7 +52,7 @@ class FeedForward(nn.Module):
     ):
         super().__init__()
         check_sizes(width=width, hidden=hidden)
-        check_dropout(dropout)
+        check_fraction(dropout=dropout)
         self.expand = nn.Linear(width, hidden, bias=bias)
         self.activation = activation
         self.output = nn.Linear(hidden, width, bias=bias)
@@ -69,7 +69,7 @@ class SwiGLU(nn.Module):
     def __init__(self, width: int, hidden: int, bias: bool = True, dropout: float = 0.0):
         super().__init__()
         check_sizes(width=width, hidden=hidden)
-        check_dropout(dropout)
+        check_fraction(dropout=dropout)
         self.gate = nn.Linear(width, hidden, bias=bias)
         self.expand = nn.Linear(width, hidden, bias=bias)
         self.output = nn.Linear(hidden, width, bias=bias)

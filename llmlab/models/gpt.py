@@ -8,19 +8,22 @@ request. Read the parts first: ``attention``, ``positions``, ``norms``, ``feed_f
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from llmlab.checks import check_choice, check_dropout, check_heads, check_sizes
+from llmlab.checks import check_choice, check_fraction, check_heads, check_sizes
 from llmlab.models.attention import MultiHeadAttention
 from llmlab.models.blocks import Block
-from llmlab.models.cache import KeyValueCache
+from llmlab.models.cache import Cache, KeyValueCache
 from llmlab.models.embedding import TokenEmbedding, check_length
 from llmlab.models.feed_forward import FEED_FORWARDS, feed_forward_named
 from llmlab.models.norms import NORMS, norm_named
 from llmlab.models.positions import POSITIONS, attention_position, embedded_position
+
+Caches = KeyValueCache | Sequence[Cache]  # of all layers, first to last
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class GPTConfig:
         check_choice("position", self.position, POSITIONS)
         check_choice("norm", self.norm, NORMS)
         check_choice("feed_forward", self.feed_forward, FEED_FORWARDS)
-        check_dropout(self.dropout)
+        check_fraction(dropout=self.dropout)
 
 
 class GPT(nn.Module):
@@ -103,7 +106,7 @@ class GPT(nn.Module):
         self.norm = norm_named(c.norm, c.width, c.bias)
         self._initialise()
 
-    def forward(self, tokens: torch.Tensor, cache: KeyValueCache | None = None) -> torch.Tensor:
+    def forward(self, tokens: torch.Tensor, cache: Caches | None = None) -> torch.Tensor:
         """Logits (B, T, V); softmax over V gives the probabilities of the next token.
 
         Args:
@@ -116,7 +119,7 @@ class GPT(nn.Module):
         """
         return self.logits(self.features(tokens, cache))
 
-    def features(self, tokens: torch.Tensor, cache: KeyValueCache | None = None) -> torch.Tensor:
+    def features(self, tokens: torch.Tensor, cache: Caches | None = None) -> torch.Tensor:
         """The last hidden states (B, T, D), from which logits or another head are computed."""
         if cache is not None and len(cache) != len(self.blocks):
             raise ValueError(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from llmlab.checks import check_dropout, check_sizes
+from llmlab.checks import check_fraction, check_sizes
 from llmlab.models.embedding import TokenEmbedding
 
 
@@ -36,7 +36,7 @@ class GRUConfig:
 
     def __post_init__(self):
         check_sizes(vocab_size=self.vocab_size, width=self.width, layers=self.layers)
-        check_dropout(self.dropout)
+        check_fraction(dropout=self.dropout)
 
 
 class GRULanguageModel(nn.Module):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import torch
 
-from llmlab.checks import check_sizes
+from llmlab.checks import check_device, check_sizes
 from llmlab.models.cache import LayerCache, WindowCache
 
 
@@ -23,6 +23,7 @@ def causal_mask(
     """
     source = time if source is None else source
     check_sizes(time=time, source=source)
+    check_device(device)
     return torch.ones(time, source, dtype=torch.bool, device=device).tril(source - time)
 
 
@@ -51,7 +52,7 @@ def padding_mask(lengths: Sequence[int] | torch.Tensor, time: int) -> torch.Tens
         ValueError: if a length is not from 1 to T.
     """
     lengths = torch.as_tensor(lengths)
-    if lengths.ndim != 1 or lengths.min() < 1 or lengths.max() > time:
+    if lengths.ndim != 1 or len(lengths) == 0 or lengths.min() < 1 or lengths.max() > time:
         raise ValueError(
             f"lengths must be one number a text, from 1 to time={time}: got {lengths.tolist()}."
         )

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from llmlab.checks import check_choice, check_sizes
+from llmlab.checks import check_choice, check_numbers, check_sizes
 
 NORMS = ("layer", "rms")
 
@@ -41,6 +41,7 @@ class LayerNorm(nn.Module):
     def __init__(self, width: int, bias: bool = True, epsilon: float = 1e-5):
         super().__init__()
         check_sizes(width=width)
+        check_numbers(epsilon=epsilon)
         self.weight = nn.Parameter(torch.ones(width))
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None
         self.epsilon = epsilon
@@ -56,6 +57,7 @@ class RMSNorm(nn.Module):
     def __init__(self, width: int, epsilon: float = 1e-5):
         super().__init__()
         check_sizes(width=width)
+        check_numbers(epsilon=epsilon)
         self.weight = nn.Parameter(torch.ones(width))
         self.epsilon = epsilon
 

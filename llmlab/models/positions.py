@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from llmlab.checks import check_choice, check_sizes
+from llmlab.checks import check_choice, check_positive, check_sizes
 
 POSITIONS = ("learned", "sinusoidal", "rotary", "alibi", "none")
 
@@ -46,7 +46,12 @@ class LearnedPositions(nn.Embedding):
         super().__init__(context, width)
 
     def forward(self, time: int, start: int = 0) -> torch.Tensor:
-        """Vectors (T, D) of ``time`` positions from ``start``."""
+        """Vectors (T, D) of ``time`` positions from ``start``.
+
+        Raises:
+            ValueError: if they are not all positions of the context.
+        """
+        _check_positions(start, start + time, len(self.weight))
         return self.weight[start : start + time]  # a slice: cheaper than looking up 0, 1, 2, ...
 
 
@@ -54,11 +59,13 @@ class SinusoidalPositions(nn.Module):
     """The fixed table of ``sinusoidal``, called as ``LearnedPositions`` is."""
 
     def __init__(self, context: int, width: int):
+        check_sizes(context=context)
         super().__init__()
         self.register_buffer("table", sinusoidal(context, width), persistent=False)
 
     def forward(self, time: int, start: int = 0) -> torch.Tensor:
-        """Vectors (T, D) of ``time`` positions from ``start``."""
+        """Vectors (T, D) of ``time`` positions from ``start``; raises as ``LearnedPositions``."""
+        _check_positions(start, start + time, len(self.table))
         return self.table[start : start + time]
 
 
@@ -96,12 +103,13 @@ class Rotary(AttentionPosition):
         base: pair i turns once in 2π·base^(2i/K) tokens, the slowest in 2π·base^(1 - 2/K).
 
     Raises:
-        ValueError: if a size is not positive or the head width is odd.
+        ValueError: if a size or the base is not positive, or the head width is odd.
     """
 
     def __init__(self, head_width: int, context: int, base: float = 10_000.0):
         super().__init__()
         check_sizes(head_width=head_width, context=context)
+        check_positive(base=base)
         if head_width % 2:
             raise ValueError(
                 f"the head width must be even for rotary positions: got head_width={head_width}."
@@ -127,10 +135,7 @@ class Rotary(AttentionPosition):
 
     def _angles(self, start: int, end: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Cosine and sine (T, K/2) of the angles of these positions."""
-        if end > len(self.cos):
-            raise ValueError(
-                f"positions must be below context={len(self.cos)}: got positions up to {end - 1}."
-            )
+        _check_positions(start, end, len(self.cos))
         return self.cos[start:end], self.sin[start:end]
 
 
@@ -146,7 +151,16 @@ class ALiBi(AttentionPosition):
 
     def bias(self, time: int, source: int) -> torch.Tensor:
         """The biases (H, T, S) of the last T of S positions as queries."""
+        check_sizes(time=time, source=source)
         return _linear_bias(self.slopes, time, source)
+
+
+def _check_positions(start: int, end: int, context: int) -> None:
+    if not 0 <= start < end <= context:
+        raise ValueError(
+            f"positions must be from 0 to {context - 1}, one less than the context: "
+            f"got {start} to {end - 1}."
+        )
 
 
 def _turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:

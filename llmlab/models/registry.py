@@ -50,7 +50,7 @@ def config_from_dict(values: dict):
     values = dict(values)
     name = values.pop("model", None)
     if name not in MODELS:
-        raise ValueError(f'"model" must be one of {", ".join(MODELS)}: got {name!r}.')
+        raise ValueError(f'"model" in values must be one of {", ".join(MODELS)}: got {name!r}.')
     config_class = MODELS[name][0]
     known = {field.name: field for field in fields(config_class)}
     unknown = sorted(set(values) - set(known))

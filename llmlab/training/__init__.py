@@ -4,6 +4,7 @@
 function and the batches alone; so will everything else in the book that learns.
 """
 
+from llmlab.kinds import check_calls
 from llmlab.training.checkpoint_folders import latest_checkpoint
 from llmlab.training.checkpoints import Body, load_model, load_weights, save_checkpoint
 from llmlab.training.config import TrainConfig
@@ -42,3 +43,5 @@ __all__ = [
     "set_seed",
     "train",
 ]
+
+check_calls(globals())

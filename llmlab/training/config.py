@@ -6,7 +6,14 @@ from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from llmlab.checks import check_choice, check_integers, check_numbers, check_seed, check_sizes
+from llmlab.checks import (
+    check_choice,
+    check_integers,
+    check_numbers,
+    check_positive,
+    check_seed,
+    check_sizes,
+)
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 OPTIMIZERS = ("adamw", "lion", "muon")
@@ -19,8 +26,9 @@ class TrainConfig:
     """How to train, whatever is trained.
 
     ``steps`` counts optimizer updates; each consumes ``accumulate`` batches. ``learning_rate`` is
-    the peak, reached after ``warmup`` steps; ``schedule`` shapes what follows and falls to
-    ``final_fraction`` of the peak, a trapezoid over the last ``cooldown`` of what follows.
+    the peak, reached after ``warmup`` steps: unless given 20, or a tenth of a run of fewer than
+    200. ``schedule`` shapes what follows and falls to ``final_fraction`` of the peak, a trapezoid
+    over the last ``cooldown`` of what follows.
     ``optimizer`` is "adamw", "lion", or "muon", which moves matrices between hidden vectors and
     leaves all else to AdamW. ``groups`` gives parameters whose names match a pattern settings of
     their own: ``{"*.value.weight": {"learning_rate": 1e-4, "weight_decay": 0.0}}``; of several
@@ -37,7 +45,7 @@ class TrainConfig:
     optimizer: str = "adamw"
     schedule: str = "cosine"
     cooldown: float = 0.2
-    warmup: int = 20
+    warmup: int | None = None
     final_fraction: float = 0.0
     weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.95)
@@ -55,18 +63,21 @@ class TrainConfig:
         # JSON turns tuples into lists; a config read back must equal the one written.
         object.__setattr__(self, "betas", tuple(self.betas))
         check_sizes(steps=self.steps, accumulate=self.accumulate)
+        if self.warmup is None:
+            object.__setattr__(self, "warmup", min(20, self.steps // 10))
         check_integers(
             0,
             warmup=self.warmup,
             evaluate_every=self.evaluate_every,
             checkpoint_every=self.checkpoint_every,
         )
+        if self.warmup > self.steps:
+            raise ValueError(
+                f"warmup must end within the run of {self.steps} steps: got warmup={self.warmup}."
+            )
         check_seed(self.seed)
-        check_numbers(
-            learning_rate=self.learning_rate, weight_decay=self.weight_decay, clip=self.clip
-        )
-        if self.learning_rate == 0:
-            raise ValueError("learning_rate must be a number above 0: got learning_rate=0.")
+        check_positive(learning_rate=self.learning_rate)
+        check_numbers(weight_decay=self.weight_decay, clip=self.clip)
         if not 0 <= self.final_fraction <= 1:
             raise ValueError(
                 f"final_fraction must lie between 0 and 1: got {self.final_fraction!r}."
@@ -93,6 +104,10 @@ class TrainConfig:
 
 
 def _check_group(pattern: str, settings: dict[str, Any]) -> None:
+    if not isinstance(settings, dict):
+        raise ValueError(
+            f"groups must give each pattern a dictionary: got {settings!r} for {pattern!r}."
+        )
     unknown = sorted(set(settings) - set(GROUP_SETTINGS))
     if unknown:
         raise ValueError(

@@ -7,12 +7,10 @@ Replace what you want to change: ``dataclasses.replace(cpu(), batch_size=8)``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from llmlab.models import FastGPTConfig, GPTConfig, config_from_dict
 from llmlab.training.config import TrainConfig
-
-if TYPE_CHECKING:
-    from llmlab.models import FastGPTConfig, GPTConfig
 
 __all__ = [
     "PRESETS",
@@ -52,8 +50,6 @@ class Preset:
 
     def model_config(self, vocab_size: int) -> GPTConfig | FastGPTConfig:
         """Return the model's configuration for the vocabulary of a trained tokenizer."""
-        from llmlab.models import config_from_dict
-
         sizes = {"vocab_size": vocab_size, "context": self.context}
         return config_from_dict({"model": self.architecture, **sizes, **self.model})
 

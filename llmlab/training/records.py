@@ -72,7 +72,10 @@ class Run:
         found = [(line["step"], line[name]) for line in self.lines if line.get(name) is not None]
         if not found:
             columns = sorted({key for line in self.lines for key in line})
-            raise KeyError(f"run has no column {name!r}; it has {', '.join(columns) or 'none'}.")
+            raise KeyError(
+                f"name must be one of the run's columns, {', '.join(columns) or 'none yet'}: "
+                f"got {name!r}."
+            )
         steps, values = zip(*found, strict=True)
         return numpy.array(steps), numpy.array(values)
 
@@ -88,7 +91,9 @@ class Run:
         try:
             write_atomically(Path(path), "".join(texts).encode())
         except OSError as error:
-            raise RecordError(f"could not write the record {path}: {error.strerror}.") from error
+            raise RecordError(
+                f"could not write the record to path={str(path)!r}: {error.strerror}."
+            ) from error
 
     @classmethod
     def load(cls, path: str | Path) -> Run:
@@ -99,7 +104,9 @@ class Run:
         try:
             texts = Path(path).read_text(encoding="utf-8").split("\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise RecordError(f"could not read the record {path}: {error}.") from error
+            raise RecordError(
+                f"could not read the record at path={str(path)!r}: {error}."
+            ) from error
         # every complete line ends with a newline, so what follows the last one was cut off
         objects = [_parse(text, path, number) for number, text in enumerate(texts[:-1], start=1)]
         if not objects or "train" not in objects[0]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,13 @@ from llmlab.training.records import check_columns
 from llmlab.training.schedules import learning_rate, schedule_factor
 from llmlab.training.seeds import seed_step
 
-LossFunction = Callable[[nn.Module, Any], "tuple[Tensor, dict[str, Any]]"]
+LossFunction = Callable[[nn.Module, Any], tuple[Tensor, dict[str, Any]]]
+
+
+class Batches(Protocol):
+    """Indexed by step, such as RandomWindows or a list."""
+
+    def __getitem__(self, number: int) -> Any: ...
 
 
 @dataclass
@@ -78,7 +84,11 @@ class Stepper:
 
         Micro-batches are averaged by the ``weight`` among their metrics, equally if they have
         none: the gradient is that of one batch holding them all.
+
+        Raises ValueError if there is none.
         """
+        if not micro_batches:
+            raise ValueError("micro_batches must hold one batch or more: got none.")
         rows = [self.parallel.rows(batch) for batch in micro_batches]
         batches = [move(batch, self.device) for batch in rows]
         if not self.model.training:

@@ -26,13 +26,13 @@ from llmlab.training.manifest import read_tensors
 from llmlab.training.optimizers import trainable
 from llmlab.training.records import Run
 from llmlab.training.seeds import set_seed
-from llmlab.training.step import LossFunction, Stepper
+from llmlab.training.step import Batches, LossFunction, Stepper
 from llmlab.training.wrappers import unwrapped
 
 
 def train(
     model: nn.Module,
-    batches: Sequence[Any],
+    batches: Batches,
     loss_fn: LossFunction,
     config: TrainConfig,
     *,
@@ -98,7 +98,7 @@ def train(
 
 def resume(
     folder: str | Path,
-    batches: Sequence[Any],
+    batches: Batches,
     loss_fn: LossFunction,
     *,
     model: nn.Module | None = None,
@@ -150,7 +150,7 @@ def resume(
 
 
 def _check_batches(batches: Any, config: TrainConfig) -> None:
-    if not hasattr(batches, "__getitem__"):
+    if not hasattr(batches, "__getitem__") or getattr(batches, "ndim", 1) == 0:
         raise TypeError(
             "batches must be indexed by step, such as RandomWindows or a list: got "
             f"{type(batches).__name__}."

@@ -120,5 +120,7 @@ def test_sizes_below_one_are_refused(sizes: dict):
 
 
 def test_flops_of_a_recurrent_model_are_not_this_formula():
-    with pytest.raises(TypeError, match=r"^config must be a GPTConfig or a BERTConfig: got GRU"):
+    with pytest.raises(
+        TypeError, match=r"^config must be a GPTConfig or a BERTConfig: got a GRUConfig\.$"
+    ):
         flop_formula(GRUConfig(vocab_size=11, width=8), 4)

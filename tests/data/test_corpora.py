@@ -69,7 +69,7 @@ def test_split_by_document_holds_back_at_least_one():
     assert len(train.documents) == 2
 
 
-@pytest.mark.parametrize("validation", [0, 1, -0.1, 2, float("nan")])
+@pytest.mark.parametrize("validation", [0, 1, -0.1, 2, float("inf")])
 def test_split_share_outside_0_to_1(validation):
     with pytest.raises(ValueError, match="validation must lie between 0 and 1: got"):
         corpus_of("text").split(validation)

@@ -245,7 +245,7 @@ def test_the_three_ways_take_the_same_settings():
     ("changes", "message"),
     [
         ({"length": -1}, r"^length must be a whole number of tokens, 0 or more: got -1\.$"),
-        ({"length": 2.5}, r"^length must be a whole number of tokens, 0 or more: got 2\.5\.$"),
+        ({"length": 2.5}, r"^length must be an integer: got length=2\.5\.$"),
         ({"stop": ""}, r"^stop must be strings of one character or more: got ''\.$"),
         ({"prompt": "xyz"}, r"'x' at position 0"),
         ({"tokenizer": ByteTokenizer()}, r"^tokenizer must be the model's: it has vocab_size=256"),
@@ -268,9 +268,12 @@ def test_seeds_must_be_one_a_prompt():
 
 
 def test_wrong_kinds_are_named():
-    with pytest.raises(TypeError, match=r"^prompt must be text or a list of texts: got int"):
+    with pytest.raises(
+        TypeError,
+        match=r"^prompt must be a string or a sequence of strings: got prompt=\[1, 2\]\.$",
+    ):
         generate(gpt(), TOKENIZER, [1, 2], 5)
-    with pytest.raises(TypeError, match=r"^prompt must be one string to be streamed: got list"):
+    with pytest.raises(TypeError, match=r"^prompt must be a string: got"):
         stream(gpt(), TOKENIZER, ["a"], 5)
     with pytest.raises(ValueError, match=r"^tokens must be \(B, T\)"):
         generate_tokens(gpt(), torch.tensor([1, 2]), 5)

@@ -149,7 +149,7 @@ def test_padding_mask():
     assert mask.flatten(1).int().tolist() == [[1, 0, 0], [1, 1, 1]]
 
 
-@pytest.mark.parametrize("lengths", [[0, 2], [2, 4], [[1], [2]]])
+@pytest.mark.parametrize("lengths", [[0, 2], [2, 4], [], torch.tensor([[1], [2]])])
 def test_padding_mask_refuses_lengths_that_do_not_fit(lengths):
     with pytest.raises(ValueError, match="lengths must be one number a text, from 1 to time=3"):
         padding_mask(lengths, 3)

@@ -138,7 +138,9 @@ def test_odd_width():
 
 
 def test_rotary_beyond_its_context():
-    with pytest.raises(ValueError, match=r"positions must be below context=8: got .* up to 9"):
+    with pytest.raises(
+        ValueError, match=r"positions must be from 0 to 7, one less than the context: got .* to 9\."
+    ):
         Rotary(4, 8)(torch.zeros(2, 4), start=8)
 
 

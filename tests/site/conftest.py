@@ -45,9 +45,10 @@ def chapter_names() -> list[str]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_subject(item: pytest.Item) -> Subject | None:
-    """A test that opens a page to look at it is about the page."""
-    visited = getattr(item, "callspec", NO_PARAMETERS).params.get("visited")
-    return page_subject(visited[0]) if visited else None
+    """A test that is given a page to look at is about the page."""
+    given = getattr(item, "callspec", NO_PARAMETERS).params
+    name = given["visited"][0] if "visited" in given else given.get("chapter")
+    return page_subject(name) if name else None
 
 
 @functools.cache
@@ -157,10 +158,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class OneVisitOneWorker(LoadScopeScheduling):
-    """Hand out whole visits to the processes of pytest-xdist, and whole files of other tests."""
+    """Hand out the looks of a page to the processes of pytest-xdist, and files of other tests."""
 
     def _split_scope(self, nodeid: str) -> str:
-        look = re.search(r"\[(.+\.html-(wide|phone))\]$", nodeid)
+        look = re.search(r"\[(.+\.html(-wide|-phone)?)\]$", nodeid)
         return look[1] if look else nodeid.split("::")[0]
 
 

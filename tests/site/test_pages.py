@@ -188,9 +188,9 @@ def test_solutions_unfold(visited: Visit) -> None:
         expect(solution.locator("pre")).to_be_visible()
 
 
-@pytest.mark.parametrize("name", chapter_names())
-def test_figures_say_what_they_show(name: str) -> None:
-    figures = BeautifulSoup((HTML / name).read_text("utf-8"), "html.parser").select(
+@pytest.mark.parametrize("chapter", chapter_names())
+def test_figures_say_what_they_show(chapter: str) -> None:
+    figures = BeautifulSoup((HTML / chapter).read_text("utf-8"), "html.parser").select(
         ".cell_output svg.llmlab-figure"
     )
     assert figures

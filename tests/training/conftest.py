@@ -47,6 +47,6 @@ def batches():
 @pytest.fixture
 def make_config():
     def make(steps: int = 6, **options) -> TrainConfig:
-        return TrainConfig(steps=steps, **{"warmup": 2, "device": "cpu"} | options)
+        return TrainConfig(steps=steps, **{"warmup": min(2, steps), "device": "cpu"} | options)
 
     return make

@@ -45,7 +45,7 @@ def test_trapezoid_is_flat_and_then_falls_over_the_last_fifth():
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "linear", "trapezoid"])
-@pytest.mark.parametrize(("steps", "warmup"), [(1, 0), (5, 5), (3, 100), (30, 10)])
+@pytest.mark.parametrize(("steps", "warmup"), [(1, 0), (5, 5), (30, 10)])
 def test_every_rate_lies_between_nothing_and_the_peak(schedule, steps, warmup):
     found = rates(steps, range(steps), warmup=warmup, schedule=schedule)
     assert all(0 < rate <= 1 for rate in found)

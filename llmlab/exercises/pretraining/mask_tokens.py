@@ -145,9 +145,9 @@ EXERCISE = Exercise(
     difficulty=3,
     minutes=15,
     prompt=r"""
-BERT learns by guessing hidden words. If it only ever saw `[MASK]` at the places it must guess, it
-would learn nothing about real words in those places; so its authors mix. Select each token with
-probability `rate`, by default 15 %. Of the selected,
+BERT learns by guessing hidden words. If every place that it must guess held `[MASK]`, the texts
+that it meets later, which have no such token, would look different; so its authors mix. Select
+each token with probability `rate`, by default 15 %. Of the selected,
 
 - 80 % become `mask_id`,
 - 10 % become a random token, any of $0, \ldots, V - 1$ with $V$ = `vocab_size`,

@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from llmlab.checks import check_fraction, check_numbers, check_positive
+from llmlab.training.optimizers.parameters import checked_parameters
+
 
 class Lion(torch.optim.Optimizer):
     """Lion (Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms", program 1).
@@ -18,6 +21,10 @@ class Lion(torch.optim.Optimizer):
 
     It remembers half as much as AdamW. A sign is larger than AdamW's typical step, so the paper
     takes a learning rate 3 to 10 times smaller and a decay as much larger.
+
+    Raises:
+        ValueError: if a setting is out of range, or there is nothing to move.
+        TypeError: if ``params`` are not parameters, or groups of them.
     """
 
     def __init__(
@@ -27,6 +34,10 @@ class Lion(torch.optim.Optimizer):
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.0,
     ) -> None:
+        check_positive(lr=lr)
+        check_numbers(weight_decay=weight_decay)
+        check_fraction(**{f"betas[{i}]": beta for i, beta in enumerate(betas)})
+        params = checked_parameters(params)
         super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
 
     @torch.no_grad()

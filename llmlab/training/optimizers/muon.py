@@ -10,6 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from llmlab.checks import check_fraction, check_numbers, check_positive, check_sizes
+from llmlab.training.optimizers.parameters import checked_parameters
+
 # Coefficients of x ↦ a x + b x³ + c x⁵, which lifts a singular value in (0, 1] towards 1.
 # Jordan et al. 2024 ("Muon") made it as steep at zero as they could, and so it never settles at 1:
 # the comment in their code speaks of values between 0.5 and 1.5.
@@ -27,6 +30,7 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     between 0.68 and 1.21. A smaller one has grown up to 485-fold and can still be near 0, as the
     smallest of a square Gaussian matrix is: that direction hardly moves. A matrix of zeros stays.
     """
+    check_sizes(steps=steps)
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices  # (B, M, N) with M ≤ N
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
@@ -58,7 +62,9 @@ class Muon(torch.optim.Optimizer):
     first, and of the step every process keeps its piece.
 
     Raises:
-        ValueError: if a parameter is not a matrix or a stack of them.
+        ValueError: if a setting is out of range, there is nothing to move, or a parameter is
+            neither a matrix nor a stack of them.
+        TypeError: if ``params`` are not parameters, or groups of them.
     """
 
     def __init__(
@@ -68,6 +74,10 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         weight_decay: float = 0.0,
     ) -> None:
+        check_positive(lr=lr)
+        check_numbers(weight_decay=weight_decay)
+        check_fraction(momentum=momentum)
+        params = checked_parameters(params)
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
         for group in self.param_groups:
             for parameter in group["params"]:

@@ -29,7 +29,7 @@ class Exercise {
   #starter;
   #solution; // the folded solution that follows in the page
   #hints; // those not shown yet
-  #record; // {code, status, checks, failed: the code that failed last}, as progress.js keeps it
+  #record; // {code, status, checks, passed, failed: code that did so last}, as progress.js keeps it
   #saving = 0; // the timer that will save the code
   #failing = false; // whether the page shows an answer that has failed
   #stopping = null; // the AbortController of the check that runs
@@ -41,6 +41,7 @@ class Exercise {
   #checkButton = button("Check", () => this.#check(), { class: "llmlab-check" });
   #stopButton = button("Stop", () => this.#stopping?.abort(), { "aria-disabled": "true" });
   #hintButton = button("Hint", () => this.#showHint());
+  #restoreButton = button("My solution", () => this.#restore(), { hidden: true });
   #busy = html("div", { class: "llmlab-busy", role: "status" });
   #bar = html("progress", { max: "1", "aria-label": "How much of Python is loaded", hidden: true });
   #advice = html("ol", { class: "llmlab-hints", "aria-live": "polite", hidden: true });
@@ -74,7 +75,7 @@ class Exercise {
         html("span", { class: "llmlab-keys", id: described, text: KEYS }), this.#badge),
       this.#place,
       html("div", { class: "llmlab-buttons" },
-        this.#checkButton, this.#stopButton, this.#hintButton, solution, reset),
+        this.#checkButton, this.#stopButton, this.#hintButton, solution, reset, this.#restoreButton),
       this.#busy, this.#bar, this.#advice, this.#verdict, this.#note);
     const { code } = this.#record;
     this.#editor = makeEditor({
@@ -110,6 +111,7 @@ class Exercise {
     if (code === (this.#record.code ?? this.#starter)) return;
     this.#record.code = code === this.#starter ? undefined : code;
     if (this.#verdict.dataset.status === "passed") this.#clear(); // this code has not passed
+    this.#showBadge();
     clearTimeout(this.#saving);
     this.#saving = setTimeout(() => this.#save(), 400);
   }
@@ -125,6 +127,8 @@ class Exercise {
     const solved = status === "passed" && (this.#failing ? "Solved before" : "✓ Solved");
     this.#badge.textContent = solved || (checks ? "Begun" : "");
     this.#badge.dataset.status = this.#failing ? "" : status;
+    const { passed } = this.#record;
+    this.#restoreButton.hidden = passed === undefined || passed === this.#editor.code();
   }
 
   // ----------------------------------------------------------------- helped
@@ -150,9 +154,17 @@ class Exercise {
   }
 
   #reset() {
-    this.#editor.replace(this.#starter);
+    this.#replace(this.#starter, "The starter");
+  }
+
+  #restore() {
+    this.#replace(this.#record.passed, "The answer that passed");
+  }
+
+  #replace(code, what) {
+    this.#editor.replace(code);
     this.#clear();
-    this.#busy.textContent = "The starter is back. Undo (Ctrl-Z) returns your code.";
+    this.#busy.textContent = `${what} is back. Undo (Ctrl-Z) returns your code.`;
     this.#editor.focus();
   }
 
@@ -222,6 +234,7 @@ class Exercise {
   #score(status, code) {
     this.#record.checks += 1;
     this.#record.failed = status === "failed" ? code : undefined;
+    if (status === "passed") this.#record.passed = code;
     if (this.#record.status !== "passed") this.#record.status = status; // solved stays solved
     this.#save();
     this.#showBadge();

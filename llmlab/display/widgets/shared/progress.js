@@ -35,10 +35,13 @@ export const progress = (globalThis.llmlabProgress ??= (() => {
     }
   }
 
-  /** `record`, with what was won before: an exercise once solved, the first check of a question. */
+  /** `record`, with what was won before: an exercise once solved, the code that did, first checks. */
   function withWon(kept, record) {
     const won = { ...record };
-    if (kept?.status === "passed") won.status = "passed";
+    if (kept?.status === "passed") {
+      won.status = "passed";
+      won.passed ??= kept.passed;
+    }
     if (Array.isArray(kept?.first) && Array.isArray(record.first)) {
       won.first = record.first.map((value, index) => kept.first[index] ?? value);
     }
