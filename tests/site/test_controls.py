@@ -30,12 +30,18 @@ def test_theme_switch_toggles_and_is_remembered(visit: Open) -> None:
     expect(html).to_have_attribute("data-theme", "dark")
 
 
+# pixels from the magnifying glass to where a text begins
+ROOM = """node => parseFloat(getComputedStyle(node).paddingLeft) + node.getBoundingClientRect().left
+    - node.previousElementSibling.getBoundingClientRect().right"""
+
+
 @pytest.mark.parametrize("size", ["wide", "phone"])
 def test_search_finds_a_word(visit: Open, size: str) -> None:
     page = visit(PAGE, size).page
     page.keyboard.press("Control+k")
     field = page.locator("input[type=search]:visible").first
     field.fill("perplexity")
+    eventually(lambda: field.evaluate(ROOM), lambda room: room > 0)
     field.press("Enter")
     page.wait_for_url("**/search.html?q=perplexity*")
     result = page.locator("#search-results li a").first
@@ -107,6 +113,19 @@ def test_contents_open_on_a_phone(visit: Open) -> None:
     ).first
     link.click()
     page.wait_for_url("**/book/glossary.html")
+
+
+def test_paper_does_not_wait_for_figures(browser: Browser, address: str) -> None:
+    """A page that nobody has scrolled is printed with words in place of what moves."""
+    page = browser.new_page(viewport=SIZES["wide"])
+    page.goto(f"{address}notebooks/01_attention.html")
+    waiting = page.locator(".llmlab-widget[aria-busy]").last
+    expect(waiting).to_contain_text("Loading an interactive figure")
+    words = waiting.evaluate("node => node.lastChild.textContent")
+    page.emulate_media(media="print")
+    expect(waiting.locator(".llmlab-loading")).to_be_hidden()
+    eventually(waiting.inner_text, words.strip())
+    page.close()
 
 
 def test_printing_shows_widgets_and_hides_the_frame(visit: Open) -> None:

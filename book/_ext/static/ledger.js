@@ -26,7 +26,8 @@ function show() {
   for (const entry of entries) entry.node.hidden = !fits(entry);
   for (const { section } of entries) section.hidden = !section.querySelector(".llmlab-entry:not([hidden])");
   const shown = entries.filter(({ node }) => !node.hidden).length;
-  status.textContent = `${shown} of ${entries.length} claims`;
+  const nothing = shown ? "" : ": none of this chapter has this verdict";
+  status.textContent = `${shown} of ${entries.length} claims${nothing}`;
 }
 
 // a link to an entry, from its card, must find it

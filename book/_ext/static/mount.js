@@ -2,8 +2,9 @@
 //
 // An anywidget is an ES module with `render({model, el})`. Here the model is a plain object that
 // keeps the values the notebook left and tells the module's listeners about changes. A widget is
-// mounted when it comes near the screen (that of the opening when it is asked for); its module and its arrays are fetched then, once for all
-// widgets that share them. Pages with core ipywidgets load Jupyter's own manager for those alone.
+// mounted when it comes near the screen (that of the opening when it is asked for); its module and
+// its arrays are fetched then, once for all widgets that share them. Pages with core ipywidgets load
+// Jupyter's own manager for those alone.
 
 const STATE = "application/vnd.jupyter.widget-state+json";
 const VIEW = "application/vnd.jupyter.widget-view+json";
@@ -176,7 +177,10 @@ function makePlace(view, id, record) {
   const place = document.createElement("div");
   place.className = "llmlab-widget";
   place.setAttribute("aria-busy", "true");
-  place.textContent = `Loading an interactive figure … ${record.state.description ?? ""}`;
+  const loading = document.createElement("span");
+  loading.className = "llmlab-loading"; // paper shows what comes after it alone: nothing will move there
+  loading.textContent = "Loading an interactive figure … ";
+  place.append(loading, record.state.description ?? "");
   view.replaceWith(place);
   waiting.set(place, () => mount(place, id, record));
   if (place.closest(".llmlab-opening")) invite(place);

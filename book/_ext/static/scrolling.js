@@ -2,6 +2,7 @@
 // the page, or into it, ends where it should, though figures above its end come later and push it on.
 
 const PATIENCE = 60_000; // milliseconds in which figures may still come, on a slow line
+const PROSE = "p, li, dt, dd, td, h2, h3, h4";
 const WIDE = "mjx-container[display='true'], .bd-article :is(pre, table), .cell_output > .output";
 
 function markScrollable() {
@@ -52,9 +53,11 @@ function searched() {
 function keepFound() {
   const words = searched();
   if (!words.length || location.hash) return;
-  const places = [...document.querySelectorAll("article :is(p, li, dt, dd, td, pre, h2, h3, h4)")];
-  const having = (some) => places.find((node) => some.every((word) => node.textContent.toLowerCase().includes(word)));
-  const found = having(words) ?? having(words.slice(0, 1));
+  const has = (node, some) => some.every((word) => node.textContent.toLowerCase().includes(word));
+  const shown = (node) => node.getClientRects().length && !node.closest("details:not([open])");
+  const having = (kinds, some) =>
+    [...document.querySelectorAll(`article :is(${kinds})`)].find((node) => has(node, some) && shown(node));
+  const found = having(PROSE, words) ?? having("pre", words) ?? having(PROSE, words.slice(0, 1));
   if (!found) return;
   found.classList.add("llmlab-found");
   const section = found.closest("section[id]");

@@ -62,8 +62,8 @@ EXERCISE = Exercise(
     prompt=r"""
 You hold a query for each of $T$ tokens and a key for each of $S$ tokens, and want to know how
 well each pair fits. A dot product says so, but it grows with the width: the dot product of two
-random vectors with $K$ entries of variance 1 has variance $K$, so wide heads would shout. Divide
-by $\sqrt{K}$ and the scores stay near 1:
+random vectors with $K$ independent entries of mean 0 and variance 1 has variance $K$, so wide
+vectors would shout. Divide by $\sqrt{K}$ and the variance stays near 1:
 
 $$\text{score}_{ts} = \frac{q_t \cdot k_s}{\sqrt{K}}$$
 

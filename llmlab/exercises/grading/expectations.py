@@ -30,7 +30,7 @@ def expect(condition: Any, sentence: str) -> None:
         raise AssertionError(sentence)
 
 
-def as_array(got: Any) -> np.ndarray:
+def as_array(got: Any, wanted: str = "an array of real numbers") -> np.ndarray:
     """Return ``got`` as an array of booleans or real numbers; AssertionError if it is not one."""
     try:
         array = np.asarray(got)
@@ -39,15 +39,13 @@ def as_array(got: Any) -> np.ndarray:
             "Your function returns rows of different lengths: return a rectangular array."
         ) from error
     if array.dtype.kind not in "biuf":
-        raise AssertionError(
-            f"Your function returns {kind_of(got)}: return an array of real numbers."
-        )
+        raise AssertionError(f"Your function returns {kind_of(got)}: return {wanted}.")
     return array
 
 
 def expect_shape(got: Any, shape: tuple[int, ...], reading: str = "") -> np.ndarray:
     """Check the shape of ``got``; ``reading`` says in words what the axes are."""
-    array = as_array(got)
+    array = as_array(got) if shape else as_array(got, "a real number")
     ending = f": {reading}." if reading else "."
     expect(
         array.shape == tuple(shape),

@@ -205,8 +205,10 @@ function render({ model, el }) {
       if (!view.entries.includes(entry)) { cell.textContent = ""; return; }
       const i = nearest(entry.x[state.x], x);
       const value = line(entry)[i];
-      cell.textContent = reading(value);
-      words.push(`${entry.label} ${reading(value)}`);
+      const measured = entry.x[state.x][i]; // a loss that is measured seldom is read where it was
+      const said = reading(value) + (measured === x ? "" : ` (at ${number(measured)})`);
+      cell.textContent = said;
+      words.push(`${entry.label} ${said}`);
       if (state.cursor !== null && Number.isFinite(value)) {
         view.cursor.append(svg("circle", { cx: view.toX(entry.x[state.x][i]), cy: view.toY(value), r: 4, fill: "var(--ll-page)", stroke: ink(entry), "stroke-width": 2 }));
       }

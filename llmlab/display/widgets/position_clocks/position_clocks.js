@@ -197,7 +197,7 @@ function render({ model, el }) {
     drawTrack(at);
     clocks.forEach((clock, i) => drawClock(clock, i, at, products[i]));
     drawCurve(at);
-    says.textContent = `${words[0][0].toUpperCase()}${words[0].slice(1)} at ${at[0]}, ${words[1]} at ${at[1]}, distance ${at[0] - at[1]}: ${words[2]} ${three(now)}.`;
+    says.textContent = `${words[0][0].toUpperCase()}${words[0].slice(1)} at ${at[0]}, ${words[1]} at ${at[1]}, distance ${String(at[0] - at[1]).replace("-", "−")}: ${words[2]} ${three(now)}.`;
     tellMove(at, now);
   }
 
