@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from llmlab_site import bundle, exercises, pyodide
+from llmlab_site import assets, bundle, exercises, pyodide
 from llmlab_site.pyodide import NumpyMissing, copy_pyodide, install_numpy
 
 from llmlab.data import artifacts
@@ -176,3 +176,17 @@ def test_stored_names_change_with_the_content(tmp_path: Path) -> None:
     assert first.endswith(".js")
     assert (tmp_path / first).read_bytes() == b"one"
     assert bundle.store(b"two", tmp_path, "worker.js") != first
+
+
+def test_a_bundle_has_the_same_names_each_time(tmp_path: Path) -> None:
+    """Otherwise every page changes with every build, and all of them are tested again."""
+    assets.install_assets()
+    (tmp_path / "entry.js").write_text('import("./lazy.js");')
+    (tmp_path / "lazy.js").write_text('import list from "site/list.json"; console.log(list);')
+    made = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        bundle.bundle(tmp_path / "entry.js", tmp_path / name, {"list.json": [1, 2]})
+        made.append({path.name: path.read_text() for path in (tmp_path / name).iterdir()})
+    assert len(made[0]) == 2
+    assert made[0] == made[1]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,19 +33,25 @@ def bundle(entry: Path, folder: Path, generated: Mapping[str, Any]) -> None:
     Raises:
         BundleFailed: a script does not parse, or imports what is not there.
     """
-    with tempfile.TemporaryDirectory() as site:
+    # not a folder of a random name: the hashes are of the paths too, as seen from the output
+    site = folder / "site"
+    site.mkdir()
+    try:
         for name, value in generated.items():
             text = value if name.endswith(".js") else json.dumps(value)
-            (Path(site) / name).write_text(text, "utf-8")
+            (site / name).write_text(text, "utf-8")
         options = ["--bundle", "--splitting", "--format=esm", "--minify", "--target=es2022"]
         options += ["--charset=utf8", "--log-level=warning", "--chunk-names=[name]-[hash]"]
         result = executable.node(
             [str(ESBUILD), str(entry), *options, f"--alias:site={site}", f"--outdir={folder}"],
             return_completed_process=True,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
         )
+    finally:
+        shutil.rmtree(site)
     if result.returncode:
         raise BundleFailed(f"esbuild could not bundle {entry.name}.\n\n{result.stderr.strip()}")
 
