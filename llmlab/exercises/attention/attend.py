@@ -94,7 +94,7 @@ scores.
 """,
     starter='''
 def attend(q, k, v, mask):
-    """q (T, K), k (S, K), v (S, D), mask (T, S), True = may attend -> (T, D)."""
+    """q (T, K), k (S, K), v (S, D), mask (T, S), True: may attend -> (T, D)."""
     ...
 ''',
     solution=SOLUTION,
